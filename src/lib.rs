@@ -1,0 +1,1 @@
+//! vinculo keeps one WhatsApp number linked as a companion device.
