@@ -1,1 +1,22 @@
-//! vinculo keeps one WhatsApp number linked as a companion device.
+//! vinculo keeps one WhatsApp number linked as a companion device, around the clock.
+//!
+//! One picture:
+//!
+//! ```text
+//! phone ⇄ WhatsApp ⇄ session ──events──▶ dispatch ──▶ inbox (durable) ──▶ bot, web
+//!                       ▲                    └──────▶ outbox (acks, receipts)
+//!                       └──orders── outbox (durable) ◀── bot, web
+//! button ──presses──▶ panel ──orders──▶ session     every state ──watch──▶ panel ──frame──▶ display, web
+//! ```
+//!
+//! Three laws hold everywhere. *State* travels in [`tokio::sync::watch`]: the latest wins and a
+//! late subscriber is right at once. *Facts* (messages, receipts) go to a durable log first and
+//! are pulled from a cursor of the reader's own. *Orders* travel in a bounded
+//! [`tokio::sync::mpsc`] and carry a [`tokio::sync::oneshot`] for the answer.
+//!
+//! Imports point one way: [`session`] knows nothing of the inbox, the outbox, the panel or the
+//! web; only the appliance knows everyone.
+
+pub mod message;
+pub mod session;
+pub mod store;

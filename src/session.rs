@@ -1,0 +1,123 @@
+//! The room that owns the link: the socket, the link's state and when it is tried again.
+//!
+//! Only this room knows the protocol crate, and inside it only `client.rs` names its client. It
+//! never imports the inbox, the outbox, the panel or the web: what arrives leaves through
+//! [`Event`]s, what is wanted comes in as [`Order`]s, and what is true is in a `watch` of
+//! [`Link`].
+
+pub mod link;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use link::Link;
+
+use crate::message::{Draft, Incoming, MessageId};
+
+/// What the session tells the dispatcher.
+#[derive(Debug)]
+pub enum Event {
+    /// Messages arrived. The service hears of it only after `durable` was answered with `true`;
+    /// dropping it, or `false`, makes the service deliver them again.
+    Messages {
+        /// In the order of arrival.
+        batch: Vec<Incoming>,
+        /// Answered once the whole batch is on disk.
+        durable: oneshot::Sender<bool>,
+    },
+    /// The service took a sent message in, or refused it.
+    Ack {
+        /// Of the message that was sent.
+        id: MessageId,
+        /// The service's refusal code, if it is one.
+        error: Option<String>,
+    },
+    /// The recipient's devices tell of messages we sent.
+    Receipt {
+        /// Which messages.
+        ids: Vec<MessageId>,
+        /// Opened, rather than merely delivered.
+        read: bool,
+    },
+}
+
+/// What others may ask of the session. Every order is answered.
+#[derive(Debug)]
+pub enum Order {
+    /// Show a fresh code: from the resting screen, or to renew the one that is shown.
+    Link(oneshot::Sender<()>),
+    /// Remove this device at the service, forget everything, show a fresh code.
+    Unlink(oneshot::Sender<()>),
+    /// Take the session back after a conflict.
+    TakeOver(oneshot::Sender<()>),
+    /// Put one message on the wire. Answered when it was written to the socket; that the service
+    /// took it is told by [`Event::Ack`].
+    Send(Draft, oneshot::Sender<Result<(), SendError>>),
+}
+
+/// Why a message did not get as far as the wire. The draft stays in the outbox in every case but
+/// [`SendError::Refused`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The link is not online; try when it is.
+    #[error("not online")]
+    Offline,
+    /// The connection broke, or a key could not be fetched, while sending; try again.
+    #[error("interrupted while sending: {0}")]
+    Interrupted(String),
+    /// This message can never be sent, such as one to something that is no JID.
+    #[error("cannot be sent: {0}")]
+    Refused(String),
+}
+
+/// The session's door for everybody else. Cheap to clone; the task behind it owns the state.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    orders: mpsc::Sender<Order>,
+    link: watch::Receiver<Link>,
+}
+
+/// The session's task has ended; the process is about to end as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the session has ended")]
+pub struct Ended;
+
+impl Handle {
+    /// Joins the two halves the task was built with.
+    pub fn new(orders: mpsc::Sender<Order>, link: watch::Receiver<Link>) -> Self {
+        Self { orders, link }
+    }
+
+    /// The link's state: the latest, and every change from now on.
+    pub fn link(&self) -> watch::Receiver<Link> {
+        self.link.clone()
+    }
+
+    /// See [`Order::Link`].
+    pub async fn link_anew(&self) -> Result<(), Ended> {
+        self.ask(Order::Link).await
+    }
+
+    /// See [`Order::Unlink`]. Returns when a fresh state is up.
+    pub async fn unlink(&self) -> Result<(), Ended> {
+        self.ask(Order::Unlink).await
+    }
+
+    /// See [`Order::TakeOver`].
+    pub async fn take_over(&self) -> Result<(), Ended> {
+        self.ask(Order::TakeOver).await
+    }
+
+    /// See [`Order::Send`]. A session that has ended counts as offline: the draft is kept.
+    pub async fn send(&self, draft: Draft) -> Result<(), SendError> {
+        match self.ask(|answer| Order::Send(draft, answer)).await {
+            Ok(result) => result,
+            Err(Ended) => Err(SendError::Offline),
+        }
+    }
+
+    async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Ended> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(order(answer)).await.map_err(|_| Ended)?;
+        answered.await.map_err(|_| Ended)
+    }
+}
