@@ -1,0 +1,199 @@
+//! The command line, shared by `vinculo` and by the `box` example of the tests.
+//!
+//! The two differ in one thing only, [`Flavor`]: `box` is built with development features, talks
+//! to a simulator on loopback and may scale time; `vinculo` does none of that. Exit codes follow
+//! sysexits: 64 for a command line or a configuration that cannot be used, 70 for a failure
+//! while running.
+
+mod logging;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::appliance::{self, Appliance};
+use crate::config::{Config, ConfigError};
+use crate::panel;
+
+/// A command line or configuration that cannot be used (`EX_USAGE` of sysexits).
+const EXIT_USAGE: u8 = 64;
+/// A failure while running (`EX_SOFTWARE`).
+const EXIT_SOFTWARE: u8 = 70;
+
+/// Which of the two programs this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    /// The program that is shipped: the real service, a data directory no simulator has touched.
+    Service,
+    /// The program of the tests: a simulator on loopback, a marked data directory, scaled time.
+    Simulator,
+}
+
+#[derive(Parser)]
+#[command(version, about = "Keeps one WhatsApp number linked, around the clock")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the box (the default)
+    Run(Run),
+    /// Read a configuration and name everything wrong with it
+    CheckConfig {
+        /// The TOML file
+        file: PathBuf,
+    },
+    /// Draw one screen into a PNG
+    Render(Render),
+}
+
+#[derive(Args, Default)]
+struct Run {
+    /// The configuration file; without it the defaults are in force
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Which display and button: desk, headless
+    #[arg(long, value_name = "NAME")]
+    board: Option<String>,
+    /// Where the link and the messages are kept
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The service's WebSocket address
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// Where the status page listens, such as 127.0.0.1:8080
+    #[arg(long, value_name = "ADDR")]
+    web: Option<String>,
+}
+
+#[derive(Args)]
+struct Render {
+    /// The screen's name; an unknown one lists them all
+    screen: String,
+    /// For which display
+    #[arg(long, value_name = "NAME", default_value = "headless")]
+    board: String,
+    /// In which language
+    #[arg(long, value_name = "es|en", default_value = "es")]
+    language: String,
+    /// The PNG to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Runs the program: reads the arguments of this process and returns its exit code.
+pub fn main(flavor: Flavor) -> ExitCode {
+    let mut command = Cli::command();
+    if flavor == Flavor::Simulator {
+        command = command.name("box").mut_subcommand("run", |run| {
+            run.arg(
+                Arg::new("time-scale")
+                    .long("time-scale")
+                    .value_name("N")
+                    .value_parser(clap::value_parser!(u32).range(1..=100_000))
+                    .help("Let time pass N times as fast"),
+            )
+        });
+    }
+    let matches = match command.try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::from(EXIT_USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    match cli.command {
+        None => run(&Run::default(), flavor, 1),
+        Some(Command::Run(args)) => run(&args, flavor, time_scale(&matches)),
+        Some(Command::CheckConfig { file }) => match Config::read(&file) {
+            Ok(_) => {
+                println!("{}: no faults", file.display());
+                ExitCode::SUCCESS
+            }
+            Err(error) => usage(&error.to_string()),
+        },
+        Some(Command::Render(args)) => render(&args),
+    }
+}
+
+fn time_scale(matches: &ArgMatches) -> u32 {
+    matches
+        .subcommand()
+        .and_then(|(_, run)| run.try_get_one::<u32>("time-scale").ok().flatten())
+        .copied()
+        .unwrap_or(1)
+}
+
+fn run(args: &Run, flavor: Flavor, time_scale: u32) -> ExitCode {
+    let config = match configuration(args, flavor) {
+        Ok(config) => config,
+        Err(error) => return usage(&error.to_string()),
+    };
+    let log = logging::start(config.board.takes_terminal());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(async {
+            Appliance::new(config, flavor, time_scale, log)
+                .run(appliance::stop_signal()?)
+                .await
+        }),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "vinculo ends");
+            let _ = writeln!(std::io::stderr(), "vinculo: {error:#}");
+            ExitCode::from(EXIT_SOFTWARE)
+        }
+    }
+}
+
+fn configuration(args: &Run, flavor: Flavor) -> Result<Config, ConfigError> {
+    let mut config = match &args.config {
+        Some(file) => Config::read(file)?,
+        None => Config::default(),
+    };
+    config.apply_arguments(
+        args.board.as_deref(),
+        args.data_dir.as_deref(),
+        args.endpoint.as_deref(),
+        args.web.as_deref(),
+    )?;
+    if flavor == Flavor::Simulator {
+        config.require_loopback()?;
+    }
+    Ok(config)
+}
+
+fn render(args: &Render) -> ExitCode {
+    match panel::render(&args.screen, &args.board, &args.language) {
+        Ok(png) => match std::fs::write(&args.out, png) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => usage(&format!("cannot write {}: {error}", args.out.display())),
+        },
+        Err(error) => usage(&error.to_string()),
+    }
+}
+
+fn usage(message: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "vinculo: {message}");
+    ExitCode::from(EXIT_USAGE)
+}
