@@ -32,7 +32,12 @@ pub fn box_binary() -> PathBuf {
 impl BoxProcess {
     /// Starts a box and waits for its status page.
     pub fn start(endpoint: &str, data: &Path, more: &[&str]) -> Self {
-        let mut child = Command::new(box_binary())
+        Self::start_binary(&box_binary(), endpoint, data, more)
+    }
+
+    /// The same for another binary with the same command line.
+    pub fn start_binary(binary: &Path, endpoint: &str, data: &Path, more: &[&str]) -> Self {
+        let mut child = Command::new(binary)
             .args(["run", "--board", "headless", "--web", "127.0.0.1:0"])
             .args(["--endpoint", endpoint, "--data-dir"])
             .arg(data)
@@ -64,6 +69,11 @@ impl BoxProcess {
             }
         };
         Self { child, web, said }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// `GET /status`, or nothing while the box is not reachable.
