@@ -18,6 +18,7 @@ type Answer = oneshot::Sender<Result<(), StoreError>>;
 pub(super) enum Order {
     BeginReset,
     Reset,
+    ForgetLink,
     Close,
 }
 
@@ -146,6 +147,7 @@ fn run(queue: &Queue, dir: &PathBuf, link: &Slot, log: &Slot) {
             let result = match order {
                 Order::BeginReset => opening::begin_reset(dir),
                 Order::Reset => opening::reset(dir, link, log),
+                Order::ForgetLink => opening::replace(dir, &[link]),
                 Order::Close => {
                     let results = [link, log].map(|slot| match slot.commit() {
                         Err(StoreError::Closed) => Ok(()),

@@ -257,14 +257,21 @@ pub(super) fn begin_reset(dir: &Path) -> Result<(), StoreError> {
     disk::write_durably(dir, RESET, b"").map_err(StoreError::disk("begin a reset"))
 }
 
-/// Marker, close, delete, reopen, marker away. Overwriting would be pointless: flash memory writes
-/// elsewhere. Databases get another name first, so that a half-deleted one is never opened.
+/// Marker, delete and reopen, marker away.
 pub(super) fn reset(dir: &Path, link: &Slot, log: &Slot) -> Result<(), StoreError> {
     begin_reset(dir)?;
-    link.empty();
-    log.empty();
+    replace(dir, &[link, log])?;
+    disk::remove_durably(dir, RESET).map_err(StoreError::disk("finish a reset"))
+}
+
+/// Closes and deletes databases and opens fresh ones. Overwriting would be pointless: flash memory
+/// writes elsewhere. They get another name first, so that a half-deleted one is never opened.
+pub(super) fn replace(dir: &Path, slots: &[&Slot]) -> Result<(), StoreError> {
+    for slot in slots {
+        slot.empty();
+    }
     let forget = || -> std::io::Result<()> {
-        for slot in [link, log] {
+        for slot in slots {
             for (_, path) in aside(dir, slot.name)? {
                 disk::remove_tree(&path)?;
             }
@@ -281,7 +288,7 @@ pub(super) fn reset(dir: &Path, link: &Slot, log: &Slot) -> Result<(), StoreErro
         finish_removals(dir)
     };
     forget().map_err(StoreError::disk("delete the databases"))?;
-    for slot in [link, log] {
+    for slot in slots {
         open(slot).map_err(|error| match error {
             OpenError::Database { source, .. } => source,
             OpenError::Io { source, .. } => StoreError::disk("open a fresh database")(source),
@@ -290,7 +297,7 @@ pub(super) fn reset(dir: &Path, link: &Slot, log: &Slot) -> Result<(), StoreErro
             }
         })?;
     }
-    disk::remove_durably(dir, RESET).map_err(StoreError::disk("finish a reset"))
+    Ok(())
 }
 
 fn finish_removals(dir: &Path) -> std::io::Result<()> {
