@@ -69,10 +69,6 @@ impl Clock {
         nominal / self.scale.get()
     }
 
-    /// How much the session counts while `real` passes.
-    pub(super) fn nominal_of(&self, real: Duration) -> Duration {
-        real.saturating_mul(self.scale.get())
-    }
 
     /// Like [`Self::real_of`], for limits on work that does not go faster because a test is in a
     /// hurry: never under two seconds unless `nominal` is.
@@ -168,14 +164,8 @@ mod tests {
             clock.real_of(Duration::from_secs(30)),
             Duration::from_millis(500)
         );
-        assert_eq!(
-            clock.limit(Duration::from_secs(30)),
-            Duration::from_secs(2)
-        );
-        assert_eq!(
-            clock.limit(Duration::from_secs(1)),
-            Duration::from_secs(1)
-        );
+        assert_eq!(clock.limit(Duration::from_secs(30)), Duration::from_secs(2));
+        assert_eq!(clock.limit(Duration::from_secs(1)), Duration::from_secs(1));
     }
 
     #[test]

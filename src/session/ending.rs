@@ -181,11 +181,7 @@ mod tests {
         let table = [
             (Some(400), None, Ending::Refused(400)),
             (Some(401), None, Ending::Removed),
-            (
-                Some(402),
-                Some(3600),
-                Ending::Banned { lasts: Some(hour) },
-            ),
+            (Some(402), Some(3600), Ending::Banned { lasts: Some(hour) }),
             (Some(402), None, Ending::Banned { lasts: None }),
             (Some(403), None, Ending::Locked),
             (Some(405), None, Ending::Outdated),

@@ -104,11 +104,7 @@ pub async fn keep(
 /// When the store cannot read or write.
 pub async fn clear(store: &Store) -> anyhow::Result<()> {
     let space = store.link().space(SPACE);
-    if space
-        .get(KEY)
-        .context("reading the last ending")?
-        .is_none()
-    {
+    if space.get(KEY).context("reading the last ending")?.is_none() {
         return Ok(());
     }
     let mut batch = Batch::default();

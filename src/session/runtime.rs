@@ -41,9 +41,11 @@ impl TokioRuntime {
         }
     }
 
-    /// Drops every task, at its next await at the latest. Tasks spawned from now on are not run.
-    pub fn close(&self) {
+    /// Drops every task, and returns once none is left. Tasks spawned from now on are not run.
+    /// Never to be called from one of them.
+    pub async fn close(&self) {
         self.closed.send_replace(true);
+        self.closed.closed().await;
     }
 
     fn watched(&self, future: Boxed) -> impl Future<Output = ()> + Send + 'static {
@@ -122,6 +124,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use tokio::sync::mpsc::error::TryRecvError;
 
     fn runtime() -> (TokioRuntime, watch::Receiver<Option<String>>) {
         let (panics, first) = watch::channel(None);
@@ -134,9 +137,7 @@ mod tests {
         runtime.spawn_detached(Box::pin(async { panic!("it broke") }));
         let told = first.wait_for(Option::is_some).await.unwrap().clone();
         assert_eq!(told.as_deref(), Some("it broke"));
-        runtime
-            .spawn_blocking(Box::new(|| panic!("again")))
-            .await;
+        runtime.spawn_blocking(Box::new(|| panic!("again"))).await;
         assert_eq!(first.borrow().as_deref(), Some("it broke"));
     }
 
@@ -158,8 +159,8 @@ mod tests {
             drop(held);
         }));
         tokio::task::yield_now().await;
-        runtime.close();
-        assert_eq!(dropped.recv().await, None);
+        runtime.close().await;
+        assert_eq!(dropped.try_recv(), Err(TryRecvError::Disconnected));
     }
 
     #[tokio::test(start_paused = true)]

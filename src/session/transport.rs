@@ -25,8 +25,8 @@ use wacore::net::{
 };
 
 use super::clock::Clock;
-use super::endpoint::Endpoint;
 use super::ending::Ending;
+use super::endpoint::Endpoint;
 use super::verdict::Verdict;
 
 /// For name, route, TLS and upgrade together (as the web client has it).
@@ -92,7 +92,8 @@ impl Line {
 
     async fn open(&self) -> Result<Socket, (Ending, anyhow::Error)> {
         let (host, port) = (self.endpoint.host(), self.endpoint.port());
-        let stream = open_stream(host, port, self.endpoint.is_secure().then_some(&self.tls)).await?;
+        let stream =
+            open_stream(host, port, self.endpoint.is_secure().then_some(&self.tls)).await?;
         let defect = |error: anyhow::Error| (Ending::Untrusted, error);
         let mut request = self
             .endpoint
@@ -101,7 +102,10 @@ impl Line {
             .context("asking for a WebSocket")
             .map_err(defect)?;
         let headers = request.headers_mut();
-        headers.insert(header::ORIGIN, HeaderValue::from_static(WHATSAPP_WEB_ORIGIN));
+        headers.insert(
+            header::ORIGIN,
+            HeaderValue::from_static(WHATSAPP_WEB_ORIGIN),
+        );
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         match tokio_tungstenite::client_async(request, stream).await {
             Ok((socket, _)) => Ok(socket),
@@ -256,7 +260,11 @@ async fn read(
                 // Pings are answered by the WebSocket itself; the service sends no text.
                 Ok(Some(Ok(_))) => continue,
             };
-            if events.send(TransportEvent::DataReceived(data)).await.is_err() {
+            if events
+                .send(TransportEvent::DataReceived(data))
+                .await
+                .is_err()
+            {
                 return DisconnectReason::Unknown;
             }
         }

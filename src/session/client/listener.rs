@@ -103,9 +103,12 @@ impl Listener {
         *self.run()
     }
 
-    /// What is known of the connection so far.
-    pub fn so_far(&self) -> Run {
-        *self.run()
+    /// Until when the pairing code that is shown can be typed in.
+    pub fn pairing_code_expires(&self) -> Option<Instant> {
+        match &*self.link.borrow() {
+            Link::Linking(linking) => linking.pairing_code.as_ref().map(|code| code.expires),
+            _ => None,
+        }
     }
 
     fn run(&self) -> std::sync::MutexGuard<'_, Run> {

@@ -4,8 +4,8 @@ use wacore::proto_helpers::MessageExt as _;
 use wacore::types::events::{DecryptFailMode, InboundMessage, Receipt, UndecryptableMessage};
 use wacore::types::message::{MessageCategory, MessageInfo};
 use wacore::types::presence::ReceiptType;
-use whatsapp_rust::Jid;
 use whatsapp_rust::waproto::whatsapp as wa;
+use whatsapp_rust::{Jid, Server};
 
 use crate::message::{Body, ChatId, ChatKind, Incoming, MessageId, Sender, ServerTime};
 use crate::session::Event;
@@ -41,6 +41,8 @@ pub fn receipt(receipt: &Receipt, own: &[Jid]) -> Option<Event> {
         | ReceiptType::PeerMsg
         | ReceiptType::HistorySync
         | ReceiptType::Other(_) => return None,
+        // The crate may learn new kinds; none of them can be a promise to a sender.
+        _ => return None,
     };
     let sender = &receipt.source.sender;
     let is_own = own
@@ -57,7 +59,7 @@ pub fn receipt(receipt: &Receipt, own: &[Jid]) -> Option<Event> {
 
 fn incoming(info: &MessageInfo, body: Body) -> Option<Incoming> {
     let source = &info.source;
-    if matches!(info.category, MessageCategory::Peer) || source.chat.is_newsletter() {
+    if matches!(info.category, MessageCategory::Peer) || source.chat.server == Server::Newsletter {
         return None;
     }
     let chat = ChatId::new(source.chat.to_non_ad_string());
@@ -176,8 +178,8 @@ fn kind(message: &wa::Message) -> Option<&'static str> {
         call => "call",
     }
     // A sender key alone is not for people; neither is an empty message.
-    let only_keys = message.sender_key_distribution_message.is_set()
-        || *message == wa::Message::default();
+    let only_keys =
+        message.sender_key_distribution_message.is_set() || *message == wa::Message::default();
     (!only_keys).then_some("unknown")
 }
 
