@@ -1,1 +1,4 @@
 //! A simulated WhatsApp.
+
+pub mod directory;
+pub mod phone;
