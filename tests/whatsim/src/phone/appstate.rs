@@ -53,11 +53,16 @@ pub(super) struct AppState {
 
 impl AppState {
     pub(super) fn new(name: &str) -> Self {
-        let key: [u8; 32] = rand::random();
         // Two bytes of device index, four of epoch.
         let mut key_id = vec![0, 0];
         key_id.extend(rand::random_range(1..0xffff_u32).to_be_bytes());
-        let mut this = Self {
+        let mut this = Self::empty(key_id, rand::random());
+        this.set_name(name);
+        this
+    }
+
+    fn empty(key_id: Vec<u8>, key: [u8; 32]) -> Self {
+        Self {
             key_id,
             key,
             expanded: Arc::new(expand_app_state_keys(&key)),
@@ -66,9 +71,13 @@ impl AppState {
                 .into_iter()
                 .map(|name| (name, Collection::default()))
                 .collect(),
-        };
-        this.set_name(name);
-        this
+        }
+    }
+
+    /// Nothing but another's key, as a device has it that has not synchronised yet.
+    #[cfg(test)]
+    pub(super) fn with_key_of(other: &Self) -> Self {
+        Self::empty(other.key_id.clone(), other.key)
     }
 
     pub(super) fn key(
