@@ -3,7 +3,7 @@
 
 import { EventEmitter } from 'node:events'
 
-import baileys, {
+import makeSocket, {
   DisconnectReason,
   WA_CERT_DETAILS,
   useMultiFileAuthState
@@ -11,7 +11,6 @@ import baileys, {
 
 import { within } from './story.mjs'
 
-const makeSocket = baileys.default ?? baileys
 const loud = process.env.BAILEYS_LOG
 const quiet = () => {}
 const shout = (...what) => console.error(...what)

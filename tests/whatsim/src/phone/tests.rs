@@ -5,6 +5,7 @@
 mod appstate;
 mod chat;
 mod linking;
+mod peer;
 
 use std::collections::HashMap;
 

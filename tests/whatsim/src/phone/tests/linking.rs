@@ -10,7 +10,7 @@ use wacore::pair::{DeviceState, PairUtils};
 use wacore::pair_code::PairCodeUtils;
 use wacore_binary::Node;
 
-use super::{Tables, deliver, phones, tagged};
+use super::{deliver, phones};
 use crate::phone::signal::{Signal, bare};
 use crate::phone::stanza::{bytes, text};
 use crate::phone::{Phone, PhoneError, ScannedQr, rng};
@@ -27,7 +27,7 @@ fn qr(device: &DeviceState) -> String {
     PairUtils::make_qr_data(device, "2@ref", CompanionWebClientType::Chrome)
 }
 
-fn link(phone: &mut Phone, index: u16) -> DeviceState {
+pub(super) fn link(phone: &mut Phone, index: u16) -> DeviceState {
     let device = companion();
     let scanned = ScannedQr::parse(&qr(&device)).unwrap();
     let endorsement = phone.endorse_qr(&scanned, index).unwrap();
@@ -217,48 +217,4 @@ fn a_device_that_never_countersigned_gets_no_key() {
     let messages = read(&mut companion, &ana, &sent);
     let share = &messages[0].protocol_message.app_state_sync_key_share;
     assert!(share.keys.is_empty());
-}
-
-#[test]
-fn a_companion_may_ask_for_the_key_again_and_a_stranger_may_not() {
-    use crate::phone::tests::NOW;
-    use buffa::MessageField;
-    use wacore::messages::MessageUtils;
-    use wacore_binary::builder::NodeBuilder;
-    use waproto::whatsapp as wa;
-
-    let (mut ana, beto, mut tables) = phones();
-    link(&mut ana, 1);
-    let request = wa::Message {
-        protocol_message: MessageField::some(wa::message::ProtocolMessage {
-            r#type: Some(wa::message::protocol_message::Type::APP_STATE_SYNC_KEY_REQUEST),
-            ..Default::default()
-        }),
-        ..Default::default()
-    };
-    let plain = MessageUtils::encode_and_pad(&request);
-    let mut ask = |from: wacore_binary::Jid, signal: &mut Signal, tables: &mut Tables| {
-        let bundle = ana.bundle();
-        signal.open(ana.lid(), &bundle).unwrap();
-        let (kind, ciphertext) = signal.encrypt(ana.lid(), &plain).unwrap();
-        let stanza = NodeBuilder::new("message")
-            .attr("id", &format!("ASK{}", from.device))
-            .attr("from", &from)
-            .attr("category", "peer")
-            .attr("t", NOW)
-            .children([NodeBuilder::new("enc")
-                .attr("v", "2")
-                .attr("type", kind)
-                .bytes(ciphertext)
-                .build()])
-            .build();
-        let answers = ana.receive(&stanza, tables);
-        let lid = ana.lid().clone();
-        tagged(&answers, "message").map(|answer| deliver(answer, &lid, &from).unwrap())
-    };
-    let mut companion = tables.companion(&Phone::new("", "900000000001", "", true), 1);
-    let device = wacore_binary::Jid::lid_device("900000000001", 1);
-    assert!(ask(device, &mut companion, &mut tables).is_some());
-    let mut stranger = Signal::new();
-    assert!(ask(beto.lid().with_device(3), &mut stranger, &mut tables).is_none());
 }
