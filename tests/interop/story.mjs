@@ -51,11 +51,11 @@ tell(async atEnd => {
   await step('it knows who it is, by number, by LID and by name', async () => {
     await until(
       'the push name',
-      () => client.socket.user?.name,
+      () => client.me?.name,
       name => name === 'Ana'
     )
-    assert.match(client.socket.user.id, /^573000000011:\d+@s\.whatsapp\.net$/)
-    assert.equal(client.socket.user.lid?.replace(/:\d+@/, '@'), ana.lid)
+    assert.match(client.me.id, /^573000000011:\d+@s\.whatsapp\.net$/)
+    assert.equal(client.me.lid?.replace(/:\d+@/, '@'), ana.lid)
     const devices = await ana.devices()
     assert.equal(devices.length, 1)
     assert.equal(devices[0].online, true)

@@ -67,6 +67,11 @@ export class Client extends EventEmitter {
     return this
   }
 
+  /** Who it is, as its credentials have it now; the socket keeps an older copy. */
+  get me() {
+    return this.creds.me
+  }
+
   #connection({ connection, qr, lastDisconnect }) {
     if (qr) this.emit('qr', qr)
     if (connection === 'open') this.emit('open')
