@@ -5,23 +5,82 @@
 //!
 //! Keys are grouped in [`Space`]s, all kept in one tree per database, so that a [`Batch`] across
 //! spaces is atomic. [`Database::apply`] makes a batch visible; [`Database::commit`] makes
-//! everything applied before it durable.
+//! everything applied before it durable. One thread makes every commit, for all who wait; it
+//! sleeps while nobody does.
+//!
+//! This room knows nothing of what it stores, and never lets a value, a key or a file name of the
+//! data directory into the log.
 
+mod chunks;
+mod committer;
+mod disk;
+mod engine;
+mod opening;
+mod slot;
+
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Both databases. Cheap to clone.
+use committer::{Committer, Order};
+pub use disk::{is_simulated, mark_simulated};
+use slot::Slot;
+
+/// Both databases. Cheap to clone. The process's claim on the data directory ends when the last
+/// clone, [`Database`] and [`Space`] is dropped.
 #[derive(Clone, Debug)]
 pub struct Store {
     link: Database,
     log: Database,
-    dir: Arc<PathBuf>,
 }
 
-/// One database. Cheap to clone.
+#[derive(Debug)]
+struct Core {
+    // Dropped first: ends the thread, which closes the databases, before the lock is given back.
+    committer: Committer,
+    link: Arc<Slot>,
+    log: Arc<Slot>,
+    dir: PathBuf,
+    opened: Opened,
+    _lock: File,
+}
+
+/// What opening found out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// Databases that could not be opened twice in a row; they were renamed and begun afresh.
+    pub set_aside: Vec<&'static str>,
+    /// A reset was begun and not finished: call [`Store::reset`].
+    pub reset_pending: bool,
+}
+
+/// How to open a store. The default is the only one for people.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// `false` leaves out the one call that makes a commit durable. Only the test that proves
+    /// this call to be necessary turns it off.
+    #[doc(hidden)]
+    pub sync: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { sync: true }
+    }
+}
+
+/// One database. Cheap to clone. After [`Store::reset`] it is the fresh one.
 #[derive(Clone, Debug)]
 pub struct Database {
-    db: sled::Db,
+    core: Arc<Core>,
+    name: Name,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    Link,
+    Log,
 }
 
 /// A group of keys inside one database.
@@ -31,34 +90,123 @@ pub struct Space {
     prefix: Vec<u8>,
 }
 
-/// Changes that become visible, and later durable, together or not at all.
+/// A key, without its space, and its value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
+/// Changes that become visible, and later durable, together or not at all. Of several changes to
+/// one key the last counts.
 #[derive(Debug, Default)]
-pub struct Batch(Vec<(Vec<u8>, Option<Vec<u8>>)>);
+pub struct Batch(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
 
 /// What can go wrong with a database.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database could not read or write.
     #[error("the store failed: {0}")]
     Database(#[from] sled::Error),
+    /// The disk refused, or is full.
+    #[error("the disk refused to {what}: {source}; check for space and a worn-out card")]
+    Disk {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: Arc<std::io::Error>,
+    },
+    /// The store was closed, or is just being reset.
+    #[error("the store is closed")]
+    Closed,
+    /// A value went to a file of its own, which nothing makes durable. A fault of this program.
+    #[error("the store holds a value in blobs/, where no power cut is survived")]
+    Blob,
+    /// What is stored cannot be what was written.
+    #[error("the store is damaged: {0}; it is examined at the next start")]
+    Damaged(&'static str),
+    /// The database library panicked.
+    #[error("the store's library panicked; the store is examined at the next start")]
+    Panicked,
+}
+
+/// Why a store does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has the data directory.
+    #[error("{0} is in use by another process; stop that one first")]
+    InUse(PathBuf),
+    /// A newer version of this program wrote it.
+    #[error(
+        "the database {name} has format {found}, this version reads up to {known}; \
+         install the newer version again, or move the data directory away and link anew"
+    )]
+    Newer {
+        /// Which database.
+        name: &'static str,
+        /// The format on disk.
+        found: u32,
+        /// The newest format this version knows.
+        known: u32,
+    },
+    /// The directory or a file in it could not be made, read or renamed.
+    #[error("cannot use {path}: {source}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Even an empty database does not open.
+    #[error("the database {name} does not open: {source}")]
+    Database {
+        /// Which database.
+        name: &'static str,
+        /// Why.
+        source: StoreError,
+    },
 }
 
 impl Store {
     /// Opens both databases below `dir`, creating what is not there.
     ///
+    /// A database that failed to open twice in a row, be it with an error, a panic or the end of
+    /// the process, is renamed and begun afresh; [`Self::opened`] tells.
+    ///
     /// # Errors
-    /// When a database cannot be opened.
-    pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        let open = |name: &str| -> Result<Database, StoreError> {
-            Ok(Database {
-                db: sled::Config::new().path(dir.join(name)).open()?,
-            })
-        };
+    /// When another process has `dir`, a newer version wrote it, or the disk refuses.
+    pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        Self::open_with(dir, Options::default())
+    }
+
+    /// [`Self::open`] with options.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        let lock = disk::claim(dir)?;
+        let link = Arc::new(Slot::new(dir, "link", options));
+        let log = Arc::new(Slot::new(dir, "log", options));
+        let (committer, opened) = Committer::start(dir, Arc::clone(&link), Arc::clone(&log))?;
+        let core = Arc::new(Core {
+            committer,
+            link,
+            log,
+            dir: dir.to_owned(),
+            opened,
+            _lock: lock,
+        });
         Ok(Self {
-            link: open("link")?,
-            log: open("log")?,
-            dir: Arc::new(dir.to_owned()),
+            link: Database {
+                core: Arc::clone(&core),
+                name: Name::Link,
+            },
+            log: Database {
+                core,
+                name: Name::Log,
+            },
         })
+    }
+
+    /// What opening found out.
+    pub fn opened(&self) -> &Opened {
+        &self.link.core.opened
     }
 
     /// Device, Signal state, pending inbound.
@@ -73,12 +221,45 @@ impl Store {
 
     /// The data directory.
     pub fn dir(&self) -> &Path {
-        &self.dir
+        &self.link.core.dir
+    }
+
+    /// Makes durable that everything is to be forgotten: from now on every opening reports
+    /// [`Opened::reset_pending`] until [`Self::reset`] has returned. Both databases still work.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub async fn begin_reset(&self) -> Result<(), StoreError> {
+        self.order(Order::BeginReset).await
+    }
+
+    /// Deletes both databases and everything that was ever set aside, and opens fresh ones.
+    /// Handles answer [`StoreError::Closed`] meanwhile and work on the fresh ones afterwards.
+    /// Goes through even if the caller stops waiting.
+    ///
+    /// # Errors
+    /// When the disk refuses; the reset is still pending then.
+    pub async fn reset(&self) -> Result<(), StoreError> {
+        self.order(Order::Reset).await
+    }
+
+    /// Commits both databases and takes them away from every handle, which answer
+    /// [`StoreError::Closed`] from now on.
+    ///
+    /// # Errors
+    /// When the last commit failed; they are closed all the same.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.order(Order::Close).await
+    }
+
+    async fn order(&self, order: Order) -> Result<(), StoreError> {
+        self.link.core.committer.order(order).await
     }
 }
 
 impl Database {
-    /// The keys that start with `name`. Names must not be prefixes of one another.
+    /// The keys that start with `name`. Names are not empty, contain no zero byte and are hence
+    /// never in each other's way.
     pub fn space(&self, name: &str) -> Space {
         let mut prefix = name.as_bytes().to_vec();
         prefix.push(0);
@@ -90,26 +271,32 @@ impl Database {
 
     /// Makes a batch visible, all of it or nothing. Not durable until [`Self::commit`].
     ///
+    /// Returns at once as a rule; values that come to more than 64 KiB are brought to the disk in
+    /// portions before they become visible, which takes some syncs.
+    ///
     /// # Errors
-    /// When the database cannot write.
+    /// When the database cannot write, or is closed.
     pub fn apply(&self, batch: Batch) -> Result<(), StoreError> {
-        let mut all = sled::Batch::default();
-        for (key, value) in batch.0 {
-            match value {
-                Some(value) => all.insert(key, value),
-                None => all.remove(key),
-            }
-        }
-        Ok(self.db.apply_batch(all)?)
+        self.slot().apply(batch.0)
     }
 
     /// Returns once everything applied before the call would survive a power cut.
     ///
     /// # Errors
-    /// When the disk refuses; what was applied may then be lost in a power cut.
+    /// When the disk refuses, now or at an earlier commit: after a failed sync nobody can tell
+    /// what the disk has, so the database takes nothing more until it is opened again.
     pub async fn commit(&self) -> Result<(), StoreError> {
-        self.db.flush_async().await?;
-        Ok(())
+        if self.slot().is_durable()? {
+            return Ok(());
+        }
+        self.core.committer.commit(self.name).await
+    }
+
+    fn slot(&self) -> &Slot {
+        match self.name {
+            Name::Link => &self.core.link,
+            Name::Log => &self.core.log,
+        }
     }
 }
 
@@ -119,41 +306,56 @@ impl Space {
     /// # Errors
     /// When the database cannot read.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.db.db.get(self.full(key))?.map(|v| v.to_vec()))
+        self.db.slot().with(|engine| engine.get(&self.full(key)))
+    }
+
+    /// Whether the key is there.
+    ///
+    /// # Errors
+    /// When the database cannot read.
+    pub fn contains(&self, key: &[u8]) -> Result<bool, StoreError> {
+        self.db
+            .slot()
+            .with(|engine| engine.contains(&self.full(key)))
     }
 
     /// Up to `most` entries in the order of their keys, beginning at `from` (inclusive).
     ///
     /// # Errors
     /// When the database cannot read.
-    pub fn scan(&self, from: &[u8], most: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
-        self.db
-            .db
-            .range(self.full(from)..)
-            .take_while(|entry| match entry {
-                Ok((key, _)) => key.starts_with(&self.prefix),
-                Err(_) => true,
-            })
-            .take(most)
-            .map(|entry| {
-                let (key, value) = entry?;
-                Ok((key[self.prefix.len()..].to_vec(), value.to_vec()))
-            })
-            .collect()
+    pub fn scan(&self, from: &[u8], most: usize) -> Result<Vec<Entry>, StoreError> {
+        self.collect(&self.prefix, &self.full(from), most)
+    }
+
+    /// Every entry whose key starts with `start`, in the order of the keys.
+    ///
+    /// # Errors
+    /// When the database cannot read.
+    pub fn scan_prefix(&self, start: &[u8]) -> Result<Vec<Entry>, StoreError> {
+        let full = self.full(start);
+        self.collect(&full, &full, usize::MAX)
     }
 
     /// The entry with the greatest key.
     ///
     /// # Errors
     /// When the database cannot read.
-    pub fn last(&self) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
-        match self.db.db.scan_prefix(&self.prefix).next_back() {
-            Some(entry) => {
-                let (key, value) = entry?;
-                Ok(Some((key[self.prefix.len()..].to_vec(), value.to_vec())))
-            }
-            None => Ok(None),
-        }
+    pub fn last(&self) -> Result<Option<Entry>, StoreError> {
+        let last = self.db.slot().with(|engine| engine.last(&self.prefix))?;
+        Ok(last.map(|entry| self.bare(entry)))
+    }
+
+    fn collect(&self, prefix: &[u8], from: &[u8], most: usize) -> Result<Vec<Entry>, StoreError> {
+        let entries = self
+            .db
+            .slot()
+            .with(|engine| engine.scan(prefix, from, most))?;
+        Ok(entries.into_iter().map(|entry| self.bare(entry)).collect())
+    }
+
+    fn bare(&self, (mut key, value): Entry) -> Entry {
+        key.drain(..self.prefix.len());
+        (key, value)
     }
 
     fn full(&self, key: &[u8]) -> Vec<u8> {
@@ -164,11 +366,44 @@ impl Space {
 impl Batch {
     /// Sets a key.
     pub fn put(&mut self, space: &Space, key: &[u8], value: impl Into<Vec<u8>>) {
-        self.0.push((space.full(key), Some(value.into())));
+        self.0.insert(space.full(key), Some(value.into()));
     }
 
     /// Removes a key, if it is there.
     pub fn delete(&mut self, space: &Space, key: &[u8]) {
-        self.0.push((space.full(key), None));
+        self.0.insert(space.full(key), None);
+    }
+
+    /// Nothing would change.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
+
+impl StoreError {
+    fn disk(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Disk {
+            what,
+            source: Arc::new(source),
+        }
+    }
+
+    /// Only a look at everything can tell what else is wrong.
+    fn is_suspicious(&self) -> bool {
+        match self {
+            Self::Damaged(_) | Self::Panicked => true,
+            Self::Database(
+                sled::Error::Corruption { .. }
+                | sled::Error::ReportableBug(_)
+                | sled::Error::Unsupported(_)
+                | sled::Error::CollectionNotFound(_),
+            ) => true,
+            Self::Database(sled::Error::Io(_)) | Self::Disk { .. } | Self::Closed | Self::Blob => {
+                false
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
