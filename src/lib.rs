@@ -17,6 +17,10 @@
 //! Imports point one way: [`session`] knows nothing of the inbox, the outbox, the panel or the
 //! web; only the appliance knows everyone.
 
+pub mod bot;
+pub mod dispatch;
+pub mod inbox;
 pub mod message;
+pub mod outbox;
 pub mod session;
 pub mod store;

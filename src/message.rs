@@ -118,6 +118,13 @@ pub struct Incoming {
     pub body: Body,
 }
 
+impl Incoming {
+    /// Every name the conversation is known by; the one it came under first.
+    pub fn chat_names(&self) -> impl Iterator<Item = &ChatId> {
+        std::iter::once(&self.chat).chain(&self.chat_alt)
+    }
+}
+
 /// A message to be sent. The id is chosen before it is stored, so that a second sending carries
 /// the same one and phones drop the duplicate.
 #[derive(Clone, Debug, PartialEq, Eq)]

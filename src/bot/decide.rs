@@ -1,0 +1,146 @@
+//! Whether and how a message is answered: a pure function of the settings, the message, what is
+//! known of its chat, and the service's present.
+//!
+//! Only the message's age is measured against the present. Hours, pauses and the owner's silence
+//! are measured at the moment the message was written, so that deciding again after a crash comes
+//! to the same answer with the same id.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::Settings;
+use super::rules::Rule;
+use super::state::ChatState;
+use super::words::words;
+use crate::message::{Body, ChatKind, Draft, Incoming, MessageId, ServerTime};
+
+/// What to do about a message.
+#[derive(Clone, Debug)]
+pub enum Decision<'a> {
+    /// Send this.
+    Answer {
+        /// The rule that won.
+        rule: &'a Rule,
+        /// The answer, under the id derived from message and rule.
+        draft: Draft,
+    },
+    /// Leave it.
+    Silent(Why),
+}
+
+/// Why a message is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The owner's own account wrote it.
+    Own,
+    /// It has no text, or none that could be decrypted yet.
+    NoText,
+    /// A status, a broadcast, a channel or the service itself wrote.
+    NotAPerson,
+    /// It is too old to be answered now.
+    Old,
+    /// The owner wrote in this chat not long ago.
+    OwnerThere,
+    /// No rule matches here and now.
+    NoRule,
+    /// The rule that matches answered in this chat not long ago.
+    Paused,
+}
+
+/// See the module. `now` is the service's time.
+pub fn decide<'a>(
+    settings: &'a Settings,
+    message: &Incoming,
+    chat: &ChatState,
+    now: ServerTime,
+) -> Decision<'a> {
+    match answer(settings, message, chat, now) {
+        Ok((rule, text)) => Decision::Answer {
+            rule,
+            draft: Draft {
+                id: answer_id(message, rule),
+                chat: message.chat.clone(),
+                text,
+            },
+        },
+        Err(why) => Decision::Silent(why),
+    }
+}
+
+fn answer<'a>(
+    settings: &'a Settings,
+    message: &Incoming,
+    chat: &ChatState,
+    now: ServerTime,
+) -> Result<(&'a Rule, String), Why> {
+    if message.from_me {
+        return Err(Why::Own);
+    }
+    let in_group = match message.chat.kind() {
+        // Number 0 is the service's own account.
+        ChatKind::Direct if message.chat.user() == "0" => return Err(Why::NotAPerson),
+        ChatKind::Direct => false,
+        ChatKind::Group => true,
+        ChatKind::Broadcast | ChatKind::Other => return Err(Why::NotAPerson),
+    };
+    let Body::Text(text) = &message.body else {
+        return Err(Why::NoText);
+    };
+    if !within(message.sent_at, settings.fresh_for, now) {
+        return Err(Why::Old);
+    }
+    let at = message.sent_at;
+    let there =
+        |wrote| settings.owner_pause > Duration::ZERO && is_before(at, wrote, settings.owner_pause);
+    if chat.owner_wrote().is_some_and(there) {
+        return Err(Why::OwnerThere);
+    }
+    let folded = words(text);
+    let rule = settings.rules.iter().find(|rule| {
+        (!in_group || rule.groups.unwrap_or(settings.groups))
+            && rule.matches(text, &folded)
+            && rule.hours.hold(at, &settings.time_zone)
+    });
+    let rule = rule.ok_or(Why::NoRule)?;
+    let paused = |answered| rule.every > Duration::ZERO && is_before(at, answered, rule.every);
+    if chat.answered(&rule.key).is_some_and(paused) {
+        return Err(Why::Paused);
+    }
+    Ok((rule, rule.say.fill(&message.sender.name, text)))
+}
+
+/// `at` is not longer ago than `span`. Of a moment in the future, it is not.
+fn within(at: ServerTime, span: Duration, now: ServerTime) -> bool {
+    now.0.saturating_sub(at.0) <= seconds(span)
+}
+
+/// `at` comes before `since` and `span` have passed, or even before `since`.
+pub(super) fn is_before(at: ServerTime, since: ServerTime, span: Duration) -> bool {
+    at.0 < since.0.saturating_add(seconds(span))
+}
+
+fn seconds(span: Duration) -> i64 {
+    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// In the form the service's own clients give: `3EB0` and nine bytes in capital hex digits.
+fn answer_id(message: &Incoming, rule: &Rule) -> MessageId {
+    let mut digest = Sha256::new();
+    let sender = &message.sender;
+    let author = sender.number.as_deref().or(sender.lid.as_deref());
+    let parts: [&[u8]; 5] = [
+        b"answer",
+        message.chat.as_str().as_bytes(),
+        author.unwrap_or_default().as_bytes(),
+        message.id.0.as_bytes(),
+        &rule.key,
+    ];
+    for part in parts {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    let digest = digest.finalize();
+    let hex = digest[..9].iter().map(|byte| format!("{byte:02X}"));
+    MessageId(format!("3EB0{}", hex.collect::<String>()))
+}

@@ -1,0 +1,94 @@
+//! What time the service has, as far as the box can know. The board's wall clock jumps and is
+//! wrong after a power cut, so it is asked last.
+//!
+//! A message's time is never later than the service's own, so the latest time seen, moved on by
+//! the monotonic clock, is the best lower bound, and one that never overshoots. It is *sure* once
+//! something arrived live: a message that had not waited, or the login. A message that had waited
+//! on the server proves nothing about the present; until something live came, the wall clock is
+//! believed where it is later. What is wrong then errs towards an old message, which the bot
+//! leaves unanswered.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use crate::message::ServerTime;
+
+/// The service's clock. Cheap to clone; clones share what they learn.
+#[derive(Clone, Debug)]
+pub struct ServiceClock {
+    reading: Arc<Mutex<Option<Reading>>>,
+    wall: fn() -> ServerTime,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    time: ServerTime,
+    at: Instant,
+    sure: bool,
+}
+
+impl Default for ServiceClock {
+    /// With the system's wall clock to fall back on.
+    fn default() -> Self {
+        Self::new(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            ServerTime(since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX)))
+        })
+    }
+}
+
+impl ServiceClock {
+    /// With another wall clock to fall back on.
+    pub fn new(wall: fn() -> ServerTime) -> Self {
+        Self {
+            reading: Arc::default(),
+            wall,
+        }
+    }
+
+    /// The service said that it is at least this late. `live` when it spoke of the present: a
+    /// login, or a message that had not waited.
+    pub fn observe(&self, time: ServerTime, live: bool) {
+        let now = Instant::now();
+        let mut reading = self.lock();
+        match reading.as_mut() {
+            // Kept where it stands, so that the fractions of a second it holds are not lost.
+            Some(seen) if seen.at(now) >= time => seen.sure |= live,
+            seen => {
+                let sure = live || seen.is_some_and(|r| r.sure);
+                *reading = Some(Reading {
+                    time,
+                    at: now,
+                    sure,
+                });
+            }
+        }
+    }
+
+    /// The best estimate of the service's present.
+    pub fn now(&self) -> ServerTime {
+        let reading = *self.lock();
+        match reading {
+            Some(reading) if reading.sure => reading.at(Instant::now()),
+            Some(reading) => reading.at(Instant::now()).max((self.wall)()),
+            None => (self.wall)(),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Reading>> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reading {
+    fn at(&self, now: Instant) -> ServerTime {
+        let passed = now.saturating_duration_since(self.at).as_secs();
+        ServerTime(
+            self.time
+                .0
+                .saturating_add(i64::try_from(passed).unwrap_or(i64::MAX)),
+        )
+    }
+}

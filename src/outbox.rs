@@ -1,0 +1,493 @@
+//! The durable queue of what is to be sent, and how far each draft has come. Owns its part of
+//! `log/`.
+//!
+//! A draft is on disk before [`Outbox::enqueue`] returns. It is sent under its own id until the
+//! service acknowledges it; a second sending carries the same id, so phones drop the duplicate.
+//! An id is taken once: queueing it again changes nothing and tells how far it has come. Finished
+//! drafts are remembered, without their text, until [`Settings::keep_finished`] newer ones have
+//! finished.
+//!
+//! An acknowledgement is written at once and becomes durable with the next commit: losing it costs
+//! a second sending that no person sees. A refusal for good becomes durable the same way.
+//!
+//! It must never send a draft that is not durable, nor reorder one chat's drafts.
+
+mod deliver;
+mod plan;
+mod record;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+pub use deliver::deliver;
+
+use crate::message::{Delivery, Draft, MessageId};
+use crate::store::{Batch, Database, Space, Store, StoreError};
+use plan::Flights;
+use record::{Entry, Meta, QueueRow, State};
+use refusal::Verdict;
+
+/// How much the outbox takes, and how fast it sends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Drafts waiting at most.
+    pub max_pending: u64,
+    /// Bytes of text waiting at most.
+    pub max_bytes: u64,
+    /// Finished drafts that are still recognised.
+    pub keep_finished: u64,
+    /// The pauses between sends.
+    pub pacing: Pacing,
+    /// Without an acknowledgement for this long, a draft is sent again. Doubles with every
+    /// sending, up to 15 minutes.
+    pub ack_timeout: Duration,
+}
+
+/// Pauses between one send and the next. A send after a longer silence waits for nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pacing {
+    /// To a chat the box has written to before.
+    pub gap: Duration,
+    /// To a chat it never wrote to. The service watches for accounts that open many chats.
+    pub gap_to_new: Duration,
+    /// By how much a pause may be longer: 0.5 adds up to a half. Derived from the message's id.
+    pub jitter: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_pending: 2_000,
+            max_bytes: 4 << 20,
+            keep_finished: 2_000,
+            pacing: Pacing::default(),
+            ack_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for Pacing {
+    fn default() -> Self {
+        Self {
+            gap: Duration::from_secs(1),
+            gap_to_new: Duration::from_secs(4),
+            jitter: 0.5,
+        }
+    }
+}
+
+/// How many drafts are not done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// Waiting to be sent or acknowledged.
+    pub pending: u64,
+    /// Refused for good, of those still remembered.
+    pub failed: u64,
+}
+
+/// What queueing a draft came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Enqueued {
+    /// It is queued now.
+    New,
+    /// Its id was known; nothing changed.
+    Known(Delivery),
+}
+
+/// Why a draft was not queued.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// Too much is waiting already.
+    #[error("the outbox is full: {pending} messages wait; try again when some have been sent")]
+    Full {
+        /// How many drafts wait.
+        pending: u64,
+    },
+    /// No message may be this long.
+    #[error("the text has {bytes} bytes; {MAX_TEXT} is the most")]
+    TooLong {
+        /// The text's size.
+        bytes: usize,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The longest text the service takes, in bytes.
+pub const MAX_TEXT: usize = 65_536;
+
+/// The outbox. Cheap to clone; every clone is the same queue.
+#[derive(Clone, Debug)]
+pub struct Outbox(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    log: Database,
+    /// Id to [`Entry`].
+    entries: Space,
+    /// Order, big-endian, to [`QueueRow`]: what is pending.
+    queue: Space,
+    /// Order of finishing, big-endian, to id.
+    finished: Space,
+    /// Chats written to before, and the same in the order they were first written to.
+    chats: Space,
+    chats_by_age: Space,
+    meta: Space,
+    settings: Settings,
+    pending: watch::Sender<Pending>,
+    /// Held for every read-change-write of the spaces above.
+    state: Mutex<Live>,
+    wake: Notify,
+}
+
+/// What is true of this process only.
+#[derive(Debug, Default)]
+struct Live {
+    flights: Flights,
+    /// The order of the newest draft that was applied, and of the newest that is durable.
+    applied: u64,
+    durable: u64,
+}
+
+/// Drafts that are in a batch but not applied yet. Nobody else changes the outbox while it lives.
+#[derive(Debug)]
+pub struct Staged<'a> {
+    outbox: &'a Outbox,
+    live: MutexGuard<'a, Live>,
+    last_order: u64,
+    enqueued: Vec<Enqueued>,
+}
+
+impl Staged<'_> {
+    /// What became of each draft, in their order.
+    pub fn enqueued(&self) -> &[Enqueued] {
+        &self.enqueued
+    }
+
+    /// Applies the batch the drafts were staged in. [`Outbox::commit`] must follow before
+    /// anything is sent.
+    ///
+    /// # Errors
+    /// When the store cannot write; then nothing of the batch was written.
+    pub fn apply(mut self, batch: Batch) -> Result<Vec<Enqueued>, StoreError> {
+        self.outbox.0.log.apply(batch)?;
+        self.live.applied = self.last_order;
+        Ok(self.enqueued)
+    }
+}
+
+impl Outbox {
+    /// Takes its place in `store.log()`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn open(store: &Store, settings: Settings) -> Result<Self, StoreError> {
+        let log = store.log();
+        let outbox = Self(Arc::new(Inner {
+            log: log.clone(),
+            entries: log.space("outbox.entry"),
+            queue: log.space("outbox.queue"),
+            finished: log.space("outbox.finished"),
+            chats: log.space("outbox.chat"),
+            chats_by_age: log.space("outbox.chat_age"),
+            meta: log.space("outbox.meta"),
+            settings,
+            pending: watch::Sender::new(Pending::default()),
+            state: Mutex::default(),
+            wake: Notify::new(),
+        }));
+        outbox.refresh()?;
+        Ok(outbox)
+    }
+
+    /// Queues a draft; durable when this returns, whether it is new or was known.
+    ///
+    /// # Errors
+    /// When the queue is full, the text too long, or the store fails.
+    pub async fn enqueue(&self, draft: &Draft) -> Result<Enqueued, OutboxError> {
+        let enqueued = {
+            let mut batch = Batch::default();
+            let staged = self.stage(std::slice::from_ref(draft), &mut batch)?;
+            staged.apply(batch)?
+        };
+        self.commit().await?;
+        Ok(enqueued.into_iter().next().unwrap_or(Enqueued::New))
+    }
+
+    /// Puts drafts into a batch that carries something of the caller's as well, all of them or
+    /// none. To be followed by [`Staged::apply`] and [`Self::commit`].
+    ///
+    /// # Errors
+    /// When the queue has no room for all of them, a text is too long, or the store fails.
+    pub fn stage(&self, drafts: &[Draft], batch: &mut Batch) -> Result<Staged<'_>, OutboxError> {
+        let live = self.live();
+        let mut meta = self.meta()?;
+        let mut changes = Vec::new();
+        let mut enqueued = Vec::new();
+        let mut seen = HashSet::new();
+        for draft in drafts {
+            if draft.text.len() > MAX_TEXT {
+                let bytes = draft.text.len();
+                return Err(OutboxError::TooLong { bytes });
+            }
+            if let Some(entry) = self.entry(&draft.id)? {
+                enqueued.push(Enqueued::Known(entry.delivery()));
+                continue;
+            }
+            if !seen.insert(&draft.id) {
+                enqueued.push(Enqueued::Known(Delivery::Pending));
+                continue;
+            }
+            meta.pending += 1;
+            meta.pending_bytes += draft.text.len() as u64;
+            let settings = &self.0.settings;
+            if meta.pending > settings.max_pending || meta.pending_bytes > settings.max_bytes {
+                let pending = self.meta()?.pending;
+                return Err(OutboxError::Full { pending });
+            }
+            meta.last_order += 1;
+            changes.push((Entry::of(draft, meta.last_order), QueueRow::of(draft)));
+            enqueued.push(Enqueued::New);
+        }
+        for (entry, row) in &changes {
+            batch.put(&self.0.entries, entry.id.as_bytes(), entry.bytes());
+            batch.put(&self.0.queue, &entry.order.to_be_bytes(), row.bytes());
+        }
+        if !changes.is_empty() {
+            batch.put(&self.0.meta, record::META, meta.bytes());
+        }
+        Ok(Staged {
+            outbox: self,
+            live,
+            last_order: meta.last_order,
+            enqueued,
+        })
+    }
+
+    /// Makes everything applied so far durable, tells it to the watchers, and lets it be sent.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub async fn commit(&self) -> Result<(), StoreError> {
+        let applied = self.live().applied;
+        self.0.log.commit().await?;
+        let mut live = self.live();
+        live.durable = live.durable.max(applied);
+        drop(live);
+        self.publish()
+    }
+
+    /// The service answered a message that was sent: it has it, or refused it with a code. Ids
+    /// the outbox does not know are ignored. `true` when something changed that the next commit
+    /// makes durable.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn acked(&self, id: &MessageId, refusal: Option<&str>) -> Result<bool, StoreError> {
+        let mut live = self.live();
+        let Some(mut entry) = self.entry(id)? else {
+            return Ok(false);
+        };
+        let next = match refusal {
+            None if matches!(entry.state(), State::Pending | State::Failed) => State::Sent,
+            Some(code) if entry.state() == State::Pending => {
+                match refusal::judge(code, entry.refusals, Instant::now()) {
+                    Verdict::Final => {
+                        entry.code = code.to_owned();
+                        State::Failed
+                    }
+                    Verdict::Again { at, everything } => {
+                        tracing::warn!(code, "the service refused a message for now");
+                        entry.refusals += 1;
+                        live.flights.hold(id, at, everything);
+                        let mut batch = Batch::default();
+                        batch.put(&self.0.entries, id.0.as_bytes(), entry.bytes());
+                        self.0.log.apply(batch)?;
+                        self.0.wake.notify_one();
+                        return Ok(true);
+                    }
+                }
+            }
+            _ => return Ok(false),
+        };
+        self.settle(&mut live, entry, next)?;
+        drop(live);
+        self.publish()?;
+        Ok(true)
+    }
+
+    /// The recipient's devices have these messages, or the recipient opened them. A receipt is an
+    /// acknowledgement too: what a device has, the service had. `true` as in [`Self::acked`].
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn receipt(&self, ids: &[MessageId], read: bool) -> Result<bool, StoreError> {
+        let next = if read { State::Read } else { State::Delivered };
+        let mut changed = false;
+        for id in ids {
+            let mut live = self.live();
+            if let Some(entry) = self.entry(id)?
+                && entry.state().rank() < next.rank()
+            {
+                self.settle(&mut live, entry, next)?;
+                changed = true;
+            }
+        }
+        if changed {
+            self.publish()?;
+        }
+        Ok(changed)
+    }
+
+    /// How far a draft has come; `None` for one never queued, or forgotten.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn delivery(&self, id: &MessageId) -> Result<Option<Delivery>, StoreError> {
+        Ok(self.entry(id)?.map(|entry| entry.delivery()))
+    }
+
+    /// How many drafts are not done: durable ones, the latest.
+    pub fn watch(&self) -> watch::Receiver<Pending> {
+        self.0.pending.subscribe()
+    }
+
+    /// Acknowledgements may have been lost: whatever waits for one is sent again.
+    pub fn recheck(&self) {
+        self.live().flights.recheck();
+        self.0.wake.notify_one();
+    }
+
+    /// Reads the counts anew and forgets what was in flight. To be called after the store was
+    /// reset.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn refresh(&self) -> Result<(), StoreError> {
+        let last_order = self.meta()?.last_order;
+        *self.live() = Live {
+            flights: Flights::default(),
+            applied: last_order,
+            durable: last_order,
+        };
+        self.publish()
+    }
+
+    fn publish(&self) -> Result<(), StoreError> {
+        let meta = self.meta()?;
+        let next = Pending {
+            pending: meta.pending,
+            failed: meta.failed,
+        };
+        self.0
+            .pending
+            .send_if_modified(|seen| std::mem::replace(seen, next) != next);
+        self.0.wake.notify_one();
+        Ok(())
+    }
+
+    /// Moves an entry to a state behind [`State::Pending`], and forgets the oldest finished ones.
+    fn settle(&self, live: &mut Live, mut entry: Entry, next: State) -> Result<(), StoreError> {
+        let mut meta = self.meta()?;
+        let mut batch = Batch::default();
+        let before = entry.state();
+        if before == State::Pending {
+            meta.pending = meta.pending.saturating_sub(1);
+            meta.pending_bytes = meta
+                .pending_bytes
+                .saturating_sub(std::mem::take(&mut entry.text).len() as u64);
+            batch.delete(&self.0.queue, &entry.order.to_be_bytes());
+            meta.last_finished += 1;
+            meta.finished += 1;
+            let place = meta.last_finished.to_be_bytes();
+            batch.put(&self.0.finished, &place, entry.id.as_bytes());
+        }
+        meta.failed = meta.failed + u64::from(next == State::Failed)
+            - u64::from(before == State::Failed).min(meta.failed);
+        entry.set_state(next);
+        batch.put(&self.0.entries, entry.id.as_bytes(), entry.bytes());
+        // Two for one, so that a smaller setting takes effect in time.
+        let surplus = meta.finished.saturating_sub(self.0.settings.keep_finished);
+        let surplus = usize::try_from(surplus).unwrap_or(2).min(2);
+        for (place, id) in self.0.finished.scan(&[], surplus)? {
+            let old = self.0.entries.get(&id)?.and_then(|b| Entry::read(&b));
+            if old.is_some_and(|old| old.state() == State::Failed) {
+                meta.failed = meta.failed.saturating_sub(1);
+            }
+            batch.delete(&self.0.entries, &id);
+            batch.delete(&self.0.finished, &place);
+            meta.finished = meta.finished.saturating_sub(1);
+        }
+        batch.put(&self.0.meta, record::META, meta.bytes());
+        self.0.log.apply(batch)?;
+        live.flights.land(&MessageId(entry.id));
+        Ok(())
+    }
+
+    fn entry(&self, id: &MessageId) -> Result<Option<Entry>, StoreError> {
+        let bytes = self.0.entries.get(id.0.as_bytes())?;
+        Ok(bytes.and_then(|bytes| Entry::read(&bytes)))
+    }
+
+    fn meta(&self) -> Result<Meta, StoreError> {
+        match self.0.meta.get(record::META)? {
+            None => Ok(Meta::fresh()),
+            Some(bytes) => match Meta::read(&bytes) {
+                Some(meta) => Ok(meta),
+                None => self.recount(),
+            },
+        }
+    }
+
+    /// Counts what is there, for a queue whose own count is unreadable.
+    fn recount(&self) -> Result<Meta, StoreError> {
+        tracing::error!("the outbox's count is unreadable; counting its messages");
+        let mut meta = Meta::fresh();
+        let mut from = Vec::new();
+        loop {
+            let page = self.0.entries.scan(&from, 64)?;
+            let Some((last, _)) = page.last() else { break };
+            from = [last.as_slice(), &[0]].concat();
+            for entry in page.iter().filter_map(|(_, value)| Entry::read(value)) {
+                meta.last_order = meta.last_order.max(entry.order);
+                match entry.state() {
+                    State::Pending => {
+                        meta.pending += 1;
+                        meta.pending_bytes += entry.text.len() as u64;
+                    }
+                    State::Failed => {
+                        meta.finished += 1;
+                        meta.failed += 1;
+                    }
+                    State::Sent | State::Delivered | State::Read => meta.finished += 1,
+                }
+            }
+        }
+        let last = self
+            .0
+            .finished
+            .last()?
+            .and_then(|(key, _)| record::order(&key));
+        meta.last_finished = last.unwrap_or(0);
+        let last = self
+            .0
+            .chats_by_age
+            .last()?
+            .and_then(|(key, _)| record::order(&key));
+        meta.last_chat = last.unwrap_or(0);
+        meta.chats = meta.last_chat;
+        Ok(meta)
+    }
+
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
