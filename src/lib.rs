@@ -17,6 +17,8 @@
 //! Imports point one way: [`session`] knows nothing of the inbox, the outbox, the panel or the
 //! web; only the appliance knows everyone.
 
+pub mod hardware;
 pub mod message;
+pub mod panel;
 pub mod session;
 pub mod store;
