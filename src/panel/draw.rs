@@ -7,7 +7,7 @@ use embedded_graphics::pixelcolor::Rgb888;
 use super::area::Area;
 use super::canvas::Canvas;
 use super::fit::{Across, Along, Style};
-use super::screen::{Label, Online, Row, Screen, Value, Warning};
+use super::screen::{Label, Last, Online, Row, Screen, Value, Warning};
 use super::text::{Language, Says, Texts, fill};
 use super::theme::{Depth, Severity};
 use crate::hardware::Frame;
@@ -249,19 +249,16 @@ fn online(canvas: &mut Canvas, online: &Online, texts: &Texts) {
     };
     let roomy = glass.h >= 110;
     let height = if roomy {
-        glass.h * 28 / 100
+        glass.h * 25 / 100
     } else {
         shares.band
     };
     let rest = band(canvas, glass, height, severity, texts.online);
     let inner = rest.inset_xy(shares.margin, (shares.margin / 2).max(2));
 
-    let (who, below) = inner.split_top(if roomy {
-        inner.h * 40 / 100
-    } else {
-        inner.h * 62 / 100
-    });
-    let (number, name) = who.split_top(who.h * 55 / 100);
+    let share = if roomy { 36 } else { 66 };
+    let (who, below) = inner.split_top(inner.h * share / 100);
+    let (number, name) = who.split_top(who.h * 56 / 100);
     let style = Style::bold(shares.head * 9 / 10, theme.ink).at(Across::Left, Along::Middle);
     canvas.paragraph(number, &online.number, &style);
     let style = Style::regular(shares.body, theme.soft)
@@ -276,33 +273,50 @@ fn online(canvas: &mut Canvas, online: &Online, texts: &Texts) {
     if !roomy {
         let line = match warning {
             Some(warning) => warning.to_owned(),
-            None => format!(
-                "{} {} · {} {}",
-                online.received,
-                texts.received.to_lowercase(),
-                online.answered,
-                texts.answered.to_lowercase()
-            ),
+            None => format!("{} {}", online.received, texts.received.to_lowercase()),
         };
         let style = Style::regular(shares.small, theme.ink).at(Across::Left, Along::Bottom);
         canvas.paragraph(below, &line, &style);
         return;
     }
 
-    let (middle, counters) = below.split_bottom(below.h * 50 / 100);
+    let (middle, counters) = below.split_bottom((glass.h * 12 / 100).max(12));
     let rule = Area::new(middle.x, middle.y, middle.w, (glass.h / 200).max(1));
     canvas.fill(rule, theme.line);
-    let middle = middle.inset_xy(0, shares.margin / 3);
-    match (warning, &online.last) {
-        (Some(warning), _) => {
-            let (accent, _) = theme.band(Severity::Warn);
-            let style = Style::bold(shares.body, accent)
-                .lines(2)
-                .at(Across::Left, Along::Middle);
-            canvas.paragraph(middle, warning, &style);
-        }
+    let middle = middle.inset_xy(0, (shares.margin / 4).max(1));
+    latest(canvas, middle, warning, online.last.as_ref(), texts);
+    let rule = Area::new(counters.x, counters.y, counters.w, (glass.h / 200).max(1));
+    canvas.fill(rule, theme.line);
+    let (left, right) = counters.split_left(counters.w / 2);
+    for (column, number, label) in [
+        (left, online.received, texts.received),
+        (right, online.answered, texts.answered),
+    ] {
+        let column = Area::new(column.x, column.y, column.w - shares.margin / 2, column.h);
+        let style = Style::regular(shares.small, theme.soft).at(Across::Left, Along::Bottom);
+        let text = format!("{} {}", compact(number), label.to_lowercase());
+        canvas.paragraph(column, &text, &style);
+    }
+}
+
+/// The latest message, or what is more important than that.
+fn latest(
+    canvas: &mut Canvas,
+    area: Area,
+    warning: Option<&str>,
+    last: Option<&Last>,
+    texts: &Texts,
+) {
+    let shares = Shares::of(canvas.area());
+    let theme = canvas.theme();
+    let (text, style) = match (warning, last) {
+        (Some(warning), _) => (
+            warning,
+            Style::bold(shares.body, theme.band(Severity::Warn).0),
+        ),
+        (None, None) => (texts.no_messages, Style::regular(shares.body, theme.soft)),
         (None, Some(last)) => {
-            let (head, text) = middle.split_top(middle.h / 2);
+            let (head, text) = area.split_top(area.h * 34 / 100);
             let mut from = head;
             if let Some(time) = &last.time {
                 let style =
@@ -317,30 +331,22 @@ fn online(canvas: &mut Canvas, online: &Online, texts: &Texts) {
             canvas.paragraph(from, &last.from, &style);
             let style = Style::regular(shares.body, theme.ink)
                 .foreign()
-                .at(Across::Left, Along::Middle);
+                .lines(2)
+                .at(Across::Left, Along::Top);
             canvas.paragraph(text, &last.text, &style);
+            return;
         }
-        (None, None) => {
-            let style = Style::regular(shares.body, theme.soft).at(Across::Left, Along::Middle);
-            canvas.paragraph(middle, texts.no_messages, &style);
-        }
-    }
-    let columns = [
-        (online.received, texts.received),
-        (online.answered, texts.answered),
-        (online.pending, texts.pending),
-    ];
-    let mut left = counters;
-    for (column, (number, label)) in (0i32..).zip(columns) {
-        let (this, rest) = left.split_left(left.w / (3 - column));
-        left = rest;
-        let this = Area::new(this.x, this.y, this.w - shares.margin / 2, this.h);
-        let (top, bottom) = this.split_top(this.h * 58 / 100);
-        let style = Style::bold(shares.head * 8 / 10, theme.ink).at(Across::Left, Along::Bottom);
-        canvas.paragraph(top, &number.to_string(), &style);
-        let style =
-            Style::regular(shares.small * 3 / 4, theme.soft).at(Across::Left, Along::Middle);
-        canvas.paragraph(bottom, label, &style);
+    };
+    let style = style.lines(2).at(Across::Left, Along::Middle);
+    canvas.paragraph(area, text, &style);
+}
+
+/// A number that is read at a glance: exact up to four digits, rounded down beyond.
+fn compact(number: u64) -> String {
+    match number {
+        0..10_000 => number.to_string(),
+        10_000..1_000_000 => format!("{}k", number / 1000),
+        _ => format!("{}M", number / 1_000_000),
     }
 }
 
@@ -378,13 +384,13 @@ fn page(canvas: &mut Canvas, head: &str, rows: &[Row], texts: &Texts) {
             Value::Text(text) => text.as_str(),
             Value::Heading(screen) => heading(screen, texts),
         };
-        let (what, which) = line.split_left(line.w * 36 / 100);
         let style = Style::regular(shares.small, theme.soft).at(Across::Left, Along::Middle);
-        canvas.paragraph(what, label, &style);
+        let (what, _) = line.split_left(line.w * 60 / 100);
+        let taken = canvas.paragraph(what, label, &style) + shares.margin;
         let style = Style::bold(shares.body, theme.ink)
             .foreign()
             .at(Across::Right, Along::Middle);
-        let which = Area::new(which.x + 2, which.y, which.w - 2, which.h);
+        let (_, which) = line.split_left(taken);
         canvas.paragraph(which, value, &style);
     }
 }

@@ -102,34 +102,51 @@ pub struct Fitted {
 }
 
 impl Fitted {
-    /// The height it takes: from the top of an accented capital to the last descender.
-    pub fn height(&self) -> i32 {
-        let lines = i32::try_from(self.lines.len()).unwrap_or(i32::MAX);
-        lines * px(self.font.line_height())
+    /// The width of its widest line.
+    pub fn width(&self) -> i32 {
+        let widths = self.lines.iter().map(|line| px(self.font.width(line)));
+        widths.max().unwrap_or(0)
     }
+
+    /// From the highest ink of the first line to the lowest of the last, and the same two as
+    /// room above the first baseline and below the last.
+    fn extent(&self) -> (i32, i32, i32) {
+        extent(&self.font, &self.lines)
+    }
+}
+
+fn extent(font: &Font, lines: &[String]) -> (i32, i32, i32) {
+    let above = lines.first().map_or(0, |line| px(font.extent(line).0));
+    let below = lines.last().map_or(0, |line| px(font.extent(line).1));
+    let between = i32::try_from(lines.len().saturating_sub(1)).unwrap_or(i32::MAX);
+    (
+        above + between * px(font.line_height()) + below,
+        above,
+        below,
+    )
 }
 
 /// Lays a text out for an area of `w` by `h` pixels. `None`: at no size does it fit.
 pub fn fit(text: &str, w: i32, h: i32, style: &Style, blended: bool) -> Option<Fitted> {
     let sizes = ladder(style.weight, u32::try_from(style.cap).unwrap_or(0), blended);
+    // How many lines there is room for when nothing is known of their accents.
     let room = |font: &Font| {
-        let by_height = usize::try_from(h / px(font.line_height()).max(1)).unwrap_or(0);
-        by_height.min(style.lines)
+        let more = (h - px(font.cap()) * 3 / 2).max(0) / px(font.line_height()).max(1);
+        let any = h >= px(font.cap());
+        usize::from(any) * style.lines.min(1 + usize::try_from(more).unwrap_or(0))
     };
     for font in &sizes {
-        let most = room(font);
-        if most == 0 {
-            continue;
-        }
-        if let Some(lines) = wrap(font, text, w).filter(|lines| lines.len() <= most) {
+        let whole = wrap(font, text, w)
+            .filter(|lines| lines.len() <= style.lines && extent(font, lines).0 <= h);
+        if let Some(lines) = whole {
             let lines = balance(font, text, w, lines);
             return Some(Fitted { font: *font, lines });
         }
-        // A foreign text is shortened rather than shrunk below three quarters of its size.
-        if style.foreign && px(font.cap()) * 4 <= style.cap * 3 {
+        // A foreign text is shortened rather than shrunk below two thirds of its size.
+        if style.foreign && room(font) > 0 && px(font.cap()) * 3 <= style.cap * 2 {
             return Some(Fitted {
                 font: *font,
-                lines: shorten(font, text, w, most),
+                lines: shorten(font, text, w, room(font)),
             });
         }
     }
@@ -141,7 +158,7 @@ pub fn fit(text: &str, w: i32, h: i32, style: &Style, blended: bool) -> Option<F
 }
 
 impl Canvas {
-    /// Draws a text in an area, as large as fits. Returns the height it took.
+    /// Draws a text in an area, as large as fits. Returns the width it took.
     pub fn paragraph(&mut self, area: Area, text: &str, style: &Style) -> i32 {
         if text.is_empty() {
             return 0;
@@ -149,7 +166,7 @@ impl Canvas {
         match fit(text, area.w, area.h, style, self.blended()) {
             Some(fitted) => {
                 self.place(area, &fitted, style);
-                fitted.height()
+                fitted.width()
             }
             None => {
                 self.fault(format!("no room in {}x{} for: {text}", area.w, area.h));
@@ -161,16 +178,20 @@ impl Canvas {
     /// Draws a text that was laid out before.
     pub fn place(&mut self, area: Area, fitted: &Fitted, style: &Style) {
         let font = &fitted.font;
-        let slack = area.h - fitted.height();
-        let top = area.y
-            + match style.along {
-                Along::Top => 0,
-                // Ascenders outweigh descenders: the eye sees the middle of the capitals.
-                Along::Middle => slack / 2,
-                Along::Bottom => slack,
-            };
+        let (height, above, below) = fitted.extent();
+        // The eye takes the capitals for the line: they are what is centred, as far as accents
+        // and descenders leave room for it.
+        let body = height - above - below + px(font.cap());
+        let highest = area.y + above;
+        let lowest = area.y + area.h - (height - above);
+        let first = match style.along {
+            Along::Top => highest,
+            Along::Middle => area.y + (area.h - body) / 2 + px(font.cap()),
+            Along::Bottom => lowest,
+        };
+        let first = first.clamp(highest.min(lowest), lowest.max(highest));
         for (line, row) in fitted.lines.iter().zip(0i32..) {
-            let baseline = top + px(font.ascent()) + row * px(font.line_height());
+            let baseline = first + row * px(font.line_height());
             let free = area.w - px(font.width(line));
             let x = area.x
                 + match style.across {

@@ -113,32 +113,30 @@ impl Font {
         self.cap
     }
 
-    /// Room above the baseline, an accent on a capital included.
-    pub fn ascent(&self) -> u32 {
-        let accent = if self.cap <= 5 {
-            1
-        } else {
-            (self.cap * 3).div_ceil(10).max(2)
-        };
-        self.cap + accent
-    }
-
-    /// Room below the baseline.
-    pub fn descent(&self) -> u32 {
-        if self.cap <= 5 {
-            1
-        } else {
-            (self.cap * 3).div_ceil(10).max(2)
-        }
-    }
-
     /// From one line's baseline to the next one's.
     pub fn line_height(&self) -> u32 {
-        if self.cap <= 5 {
-            self.cap + 2
-        } else {
-            self.ascent() + self.descent()
+        match self.cap {
+            0..=5 => self.cap + 2,
+            6..LEAST_BLENDED_CAP => self.cap * 3 / 2,
+            _ => (self.cap * 8).div_ceil(5),
         }
+    }
+
+    /// The room a line of text takes above and below its baseline: at least a capital, and more
+    /// where it has accents and descenders.
+    pub fn extent(&self, text: &str) -> (u32, u32) {
+        let measured =
+            self.renderer
+                .get_rendered_dimensions(text, Point::zero(), VerticalPosition::Baseline);
+        let Some(area) = measured.ok().and_then(|measured| measured.bounding_box) else {
+            return (self.cap, 0);
+        };
+        let scaled = |dots: i32| {
+            let dots = u32::try_from(dots).unwrap_or(0);
+            (dots * self.cap).div_ceil(self.source_cap)
+        };
+        let below = area.top_left.y + i32::try_from(area.size.height).unwrap_or(0);
+        (scaled(-area.top_left.y).max(self.cap), scaled(below))
     }
 
     /// How far one line of text reaches, in pixels, ink and pen both.
@@ -175,8 +173,9 @@ impl Font {
         // the pixels below it. One target pixel is source_cap x source_cap parts.
         let (from, to) = (i64::from(self.source_cap), i64::from(self.cap));
         let width = self.width(text) as usize + 3;
-        let above = self.ascent() as i64 + 2;
-        let height = (self.line_height() + 4) as usize;
+        let (above, below) = self.extent(text);
+        let height = (above + below) as usize + 4;
+        let above = i64::from(above) + 2;
         let mut parts = vec![0u32; width * height];
         self.render(
             text,
@@ -289,19 +288,21 @@ mod tests {
                 for font in ladder(weight, 60, blended) {
                     let text = "Ágü¿Ñ(j)";
                     let wide = i32::try_from(font.width(text)).unwrap();
+                    let (above, below) = font.extent(text);
+                    let (above, below) =
+                        (i32::try_from(above).unwrap(), i32::try_from(below).unwrap());
+                    let mut touched = (0, 0);
                     font.draw(text, |x, y, ink| {
-                        if ink > 40 {
-                            assert!(
-                                y >= -i32::try_from(font.ascent()).unwrap(),
-                                "{font:?} too high: {y}"
-                            );
-                            assert!(
-                                y < i32::try_from(font.descent()).unwrap(),
-                                "{font:?} too low: {y}"
-                            );
-                            assert!(x >= -1 && x <= wide, "{font:?} too wide: {x} of {wide}");
-                        }
+                        assert!(ink == 0 || y >= -above, "{font:?} too high: {y}");
+                        assert!(ink == 0 || y < below, "{font:?} too low: {y}");
+                        assert!(ink == 0 || (x >= -1 && x < wide), "{font:?} too wide: {x}");
+                        touched = (touched.0.min(y), touched.1.max(y));
                     });
+                    assert_eq!(
+                        touched,
+                        (-above, below - 1),
+                        "{font:?} claims more than it needs"
+                    );
                 }
             }
         }

@@ -67,7 +67,7 @@ impl Qr {
             scale,
         };
         let px = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
-        if free_w >= (w / 5).max(40) {
+        if free_w >= (w / 5).max(56) {
             // A square at the left for the code, the rest for words.
             let square = used.max(h.min(w - w / 5));
             Some(Placement {

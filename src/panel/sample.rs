@@ -7,7 +7,7 @@ use crate::hardware::Frame;
 use crate::session::link::{LinkTrouble, StopReason};
 
 /// As long as a real payload, so that the code has as many modules: 239 bytes, 57 modules.
-const PAYLOAD: &str = "2@mUeStRaDeUnCoDiGoQuEnOvInCuLaNaDaSoLoSiRvEpArAdIbUjArLoYmEdIrLoAquiEstaTodoInventado0123456789==,bXVlc3RyYW11ZXN0cmFtdWVzdHJhbXVlc3RyYQ==,ZGVtb3N0cmFjaW9uZGVtb3N0cmFjaW9uZGVtb3N0cg==,ZWplbXBsb2VqZW1wbG9lamVtcGxvZWplbXBsb2VqZQ==,1";
+const PAYLOAD: &str = "2@MuestraInventadaQueNoVinculaNada0123456789MuestraInventadaQueNoVinculaNada0123456789MuestraInventada,bXVlc3RyYQbXVlc3RyYQbXVlc3RyYQbXVlc3RyYQbXV=,ZWplbXBsbwZWplbXBsbwZWplbXBsbwZWplbXBsbwZWp=,aW52ZW50bwaW52ZW50bwaW52ZW50bwaW52ZW50bwaW5=,1";
 
 /// All screens, by name, in the order in which people meet them.
 pub fn samples() -> Vec<(&'static str, Screen)> {

@@ -150,7 +150,7 @@ static ES: Texts = Texts {
     ),
     expired: says(
         "Código vencido",
-        "Ya no sirve. Viene uno nuevo.",
+        "Viene uno nuevo en un momento.",
         "Pulse: otro código",
     ),
     too_small: says(
@@ -280,7 +280,7 @@ static EN: Texts = Texts {
     ),
     expired: says(
         "Code expired",
-        "It no longer works. A new one is coming.",
+        "A new one is coming in a moment.",
         "Press: new code",
     ),
     too_small: says(

@@ -33,7 +33,7 @@ pub fn scan(canvas: &mut Canvas, qr: &Qr, left: Countdown, look: &Look) {
 fn words(canvas: &mut Canvas, glass: Area, beside: Area, left: Countdown, look: &Look) {
     let shares = Shares::of(glass);
     let texts = look.language.texts();
-    let upright = beside.h >= beside.w;
+    let upright = beside.h * 2 > beside.w;
     let margin = (shares.margin / 2).max(2);
     let inner = if upright {
         // The quiet zone is the code's own: no margin is needed towards it.
