@@ -19,8 +19,10 @@
 
 pub mod bot;
 pub mod dispatch;
+pub mod hardware;
 pub mod inbox;
 pub mod message;
 pub mod outbox;
+pub mod panel;
 pub mod session;
 pub mod store;

@@ -1,0 +1,3 @@
+//! Display and button.
+pub mod frame;
+pub use frame::{CodeArea, Frame};
