@@ -5,16 +5,18 @@
 //! sysexits: 64 for a command line or a configuration that cannot be used, 70 for a failure
 //! while running.
 
-mod logging;
-
 use std::io::Write as _;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use tracing_subscriber::EnvFilter;
+
 use crate::appliance::{self, Appliance};
 use crate::config::{Config, ConfigError};
+use crate::hardware::desk::LogLine;
 use crate::panel;
 
 /// A command line or configuration that cannot be used (`EX_USAGE` of sysexits).
@@ -118,7 +120,7 @@ pub fn main(flavor: Flavor) -> ExitCode {
         }
     };
     match cli.command {
-        None => run(&Run::default(), flavor, 1),
+        None => run(&Run::default(), flavor, NonZeroU32::MIN),
         Some(Command::Run(args)) => run(&args, flavor, time_scale(&matches)),
         Some(Command::CheckConfig { file }) => match Config::read(&file) {
             Ok(_) => {
@@ -131,27 +133,27 @@ pub fn main(flavor: Flavor) -> ExitCode {
     }
 }
 
-fn time_scale(matches: &ArgMatches) -> u32 {
+fn time_scale(matches: &ArgMatches) -> NonZeroU32 {
     matches
         .subcommand()
         .and_then(|(_, run)| run.try_get_one::<u32>("time-scale").ok().flatten())
-        .copied()
-        .unwrap_or(1)
+        .and_then(|scale| NonZeroU32::new(*scale))
+        .unwrap_or(NonZeroU32::MIN)
 }
 
-fn run(args: &Run, flavor: Flavor, time_scale: u32) -> ExitCode {
+fn run(args: &Run, flavor: Flavor, time_scale: NonZeroU32) -> ExitCode {
     let config = match configuration(args, flavor) {
         Ok(config) => config,
         Err(error) => return usage(&error.to_string()),
     };
-    let log = logging::start(config.board.takes_terminal());
+    let log = start_log();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(async {
             Appliance::new(config, flavor, time_scale, log)
-                .run(appliance::stop_signal()?)
+                .run(appliance::stop_signal()?, |_| {})
                 .await
         }),
         Err(error) => Err(error.into()),
@@ -164,6 +166,22 @@ fn run(args: &Run, flavor: Flavor, time_scale: u32) -> ExitCode {
             ExitCode::from(EXIT_SOFTWARE)
         }
     }
+}
+
+/// Starts the log and returns the door through which a board may show it. `VINCULO_LOG` sets the
+/// level; by default this program's own `info`, and warnings of everything it is built on.
+pub fn start_log() -> LogLine {
+    let line = LogLine::default();
+    let filter = EnvFilter::try_from_env("VINCULO_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,vinculo=info"));
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(line.clone())
+        .try_init();
+    // Only a program that embeds this one can have started a log of its own before.
+    drop(started);
+    line
 }
 
 fn configuration(args: &Run, flavor: Flavor) -> Result<Config, ConfigError> {

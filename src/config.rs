@@ -8,16 +8,16 @@ mod reader;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use toml::de::DeTable;
-use url::Url;
 
 pub use reader::Fault;
 use reader::{Faults, Section};
 
-use crate::hardware::Board;
 use crate::panel::Language;
+use crate::session::Endpoint;
+use crate::{bot, hardware, inbox, outbox};
 
 /// Everything a person can set.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Config {
     /// The language of the screen.
     pub language: Language,
     /// Which display and button.
-    pub board: Board,
+    pub board: String,
     /// Where the link and the messages are kept.
     pub data_dir: PathBuf,
     /// The status page's address.
@@ -33,18 +33,18 @@ pub struct Config {
     /// The link's own settings.
     pub session: SessionConfig,
     /// How long messages are kept.
-    pub inbox: crate::inbox::Settings,
+    pub inbox: inbox::Settings,
     /// How fast messages are sent.
-    pub outbox: crate::outbox::Settings,
+    pub outbox: outbox::Settings,
     /// Automatic answers.
-    pub bot: crate::bot::Settings,
+    pub bot: bot::Settings,
 }
 
 /// What a person can set about the link.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
     /// The service's WebSocket.
-    pub endpoint: Url,
+    pub endpoint: Endpoint,
     /// For linking by pairing code: the number's digits with the country code.
     pub phone_number: Option<String>,
     /// Put the address of the phone's own linking page in front of the QR's payload.
@@ -52,9 +52,6 @@ pub struct SessionConfig {
     /// Show the account as online all day, which mutes the phone's notifications.
     pub stay_available: bool,
 }
-
-/// The service's own address.
-const SERVICE: &str = "wss://web.whatsapp.com/ws/chat";
 
 impl Default for Config {
     fn default() -> Self {
@@ -190,7 +187,7 @@ impl Config {
     /// When it is not.
     pub fn require_loopback(&self) -> Result<(), ConfigError> {
         let mut faults = Faults::new("");
-        if !is_loopback(&self.session.endpoint) {
+        if !self.session.endpoint.is_loopback() {
             faults.note(
                 0,
                 format!("{} is not on this machine", self.session.endpoint),
@@ -198,15 +195,6 @@ impl Config {
             );
         }
         command_line(faults)
-    }
-}
-
-/// Whether an address names this machine by number, so that no name server has a say in it.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(_)) | None => false,
     }
 }
 
@@ -236,7 +224,7 @@ fn build(table: &DeTable, faults: &mut Faults) -> Config {
     let board = top
         .text("board", faults)
         .and_then(|name| read_board(&name, board_at, faults))
-        .unwrap_or(Board::Desk);
+        .unwrap_or_else(|| hardware::desk::NAME.to_owned());
     let data_dir = top
         .text("data_dir", faults)
         .map_or_else(default_data_dir, PathBuf::from);
@@ -246,10 +234,9 @@ fn build(table: &DeTable, faults: &mut Faults) -> Config {
     let number_at = link.offset("phone_number");
     let endpoint = link
         .text("endpoint", faults)
-        .unwrap_or_else(|| SERVICE.to_owned());
+        .and_then(|address| read_endpoint(&address, endpoint_at, faults));
     let session = SessionConfig {
-        endpoint: read_endpoint(&endpoint, endpoint_at, faults)
-            .unwrap_or_else(|| service_endpoint()),
+        endpoint: endpoint.unwrap_or_else(service_endpoint),
         phone_number: link
             .text("phone_number", faults)
             .and_then(|number| read_number(&number, number_at, faults)),
@@ -284,9 +271,9 @@ fn build(table: &DeTable, faults: &mut Faults) -> Config {
     }
 }
 
-fn service_endpoint() -> Url {
-    #[expect(clippy::expect_used, reason = "a constant that a test parses")]
-    SERVICE.parse().expect("the service's address is a URL")
+fn service_endpoint() -> Endpoint {
+    #[expect(clippy::expect_used, reason = "a constant, which a test parses")]
+    Endpoint::new(Endpoint::SERVICE).expect("the service's own address")
 }
 
 /// systemd names the state directory; anybody else gets a folder of the user's own.
@@ -300,36 +287,26 @@ fn default_data_dir() -> PathBuf {
         .join("vinculo")
 }
 
-fn read_board(name: &str, at: usize, faults: &mut Faults) -> Option<Board> {
-    let board = Board::named(name);
-    if board.is_none() {
-        faults.note(
-            at,
-            format!("there is no board called \"{name}\""),
-            format!("use one of {}", Board::NAMES.join(", ")),
-        );
+fn read_board(name: &str, at: usize, faults: &mut Faults) -> Option<String> {
+    if hardware::BOARDS.contains(&name) {
+        return Some(name.to_owned());
     }
-    board
+    faults.note(
+        at,
+        format!("there is no board called \"{name}\""),
+        format!("use one of {}", hardware::BOARDS.join(", ")),
+    );
+    None
 }
 
-fn read_endpoint(text: &str, at: usize, faults: &mut Faults) -> Option<Url> {
-    let url = Url::parse(text).ok().filter(|url| url.has_host());
-    match url {
-        Some(url) if url.scheme() == "wss" => Some(url),
-        Some(url) if url.scheme() == "ws" && is_loopback(&url) => Some(url),
-        Some(url) if url.scheme() == "ws" => {
+fn read_endpoint(text: &str, at: usize, faults: &mut Faults) -> Option<Endpoint> {
+    match Endpoint::new(text) {
+        Ok(endpoint) => Some(endpoint),
+        Err(error) => {
             faults.note(
                 at,
-                format!("{text} would send everything unencrypted over the network"),
-                "use wss://; ws:// is for simulators on 127.0.0.1 only",
-            );
-            None
-        }
-        _ => {
-            faults.note(
-                at,
-                format!("\"{text}\" is no WebSocket address"),
-                format!("leave the key out, or write something like \"{SERVICE}\""),
+                error.to_string(),
+                format!("leave it out, or write \"{}\"", Endpoint::SERVICE),
             );
             None
         }
@@ -379,21 +356,123 @@ fn read_number(text: &str, at: usize, faults: &mut Faults) -> Option<String> {
     None
 }
 
-fn read_inbox(top: &mut Section, faults: &mut Faults) -> crate::inbox::Settings {
+fn read_inbox(top: &mut Section, faults: &mut Faults) -> inbox::Settings {
     let mut section = Section::new("inbox", top.table("inbox", faults));
-    let settings = crate::inbox::Settings::default();
+    let default = inbox::Settings::default();
+    let settings = inbox::Settings {
+        max_messages: section
+            .number("max_messages", 100..=1_000_000, faults)
+            .unwrap_or(default.max_messages),
+        max_age: section
+            .duration("max_age", faults)
+            .unwrap_or(default.max_age),
+        ..default
+    };
     section.finish(faults);
     settings
 }
 
-fn read_outbox(top: &mut Section, faults: &mut Faults) -> crate::outbox::Settings {
+fn read_outbox(top: &mut Section, faults: &mut Faults) -> outbox::Settings {
     let mut section = Section::new("outbox", top.table("outbox", faults));
-    let settings = crate::outbox::Settings::default();
+    let default = outbox::Settings::default();
+    let settings = outbox::Settings {
+        max_pending: section
+            .number("max_pending", 1..=100_000, faults)
+            .unwrap_or(default.max_pending),
+        pacing: outbox::Pacing {
+            gap: section
+                .duration("gap", faults)
+                .unwrap_or(default.pacing.gap),
+            gap_to_new: section
+                .duration("new_chat_gap", faults)
+                .unwrap_or(default.pacing.gap_to_new),
+            ..default.pacing
+        },
+        ..default
+    };
     section.finish(faults);
     settings
 }
 
-fn read_bot(top: &mut Section, faults: &mut Faults) -> crate::bot::Settings {
-    let _ = (top, faults, Duration::ZERO);
-    crate::bot::Settings::default()
+fn read_bot(top: &mut Section, faults: &mut Faults) -> bot::Settings {
+    let mut section = Section::new("bot", top.table("bot", faults));
+    let mut settings = bot::Settings::new(bot::Rules::default());
+    if let Some(age) = section.duration("max_age", faults) {
+        settings.fresh_for = age;
+    }
+    if let Some(pause) = section.duration("owner_pause", faults) {
+        settings.owner_pause = pause;
+    }
+    if let Some(groups) = section.flag("groups", faults) {
+        settings.groups = groups;
+    }
+    let zone_at = section.offset("time_zone");
+    if let Some(name) = section.text("time_zone", faults) {
+        match TimeZone::get(&name) {
+            Ok(zone) => settings.time_zone = zone,
+            Err(_) => faults.note(
+                zone_at,
+                format!("this machine knows no time zone \"{name}\""),
+                "write it as in \"America/Bogota\", and install tzdata if it is missing",
+            ),
+        }
+    }
+    section.finish(faults);
+    settings.rules = read_rules(top, faults);
+    settings
 }
+
+fn read_rules(top: &mut Section, faults: &mut Faults) -> bot::Rules {
+    let tables = top.tables("answer", faults);
+    let mut offsets = Vec::with_capacity(tables.len());
+    let mut rules = Vec::with_capacity(tables.len());
+    for (start, table) in tables {
+        let mut section = Section::new("[answer]", Some(table));
+        let when = section.texts("when", faults);
+        let say = section.text("say", faults);
+        for (key, missing) in [("when", when.is_none()), ("say", say.is_none())] {
+            if missing && section.value(key).is_none() {
+                faults.note(
+                    start,
+                    format!("an [[answer]] without `{key}`"),
+                    format!("add `{key} = \"...\"` to it"),
+                );
+            }
+        }
+        let hours = section.texts("hours", faults).unwrap_or_default();
+        let every = section.text("every", faults);
+        let groups = section.flag("groups", faults);
+        let at = |key: &str| match section.offset(key) {
+            0 => start,
+            offset => offset,
+        };
+        let places = ["when", "say", "hours", "every", "groups"].map(|key| (key, at(key)));
+        section.finish(faults);
+        if let (Some(when), Some(say)) = (when, say) {
+            offsets.push(places);
+            rules.push(bot::RuleSettings {
+                when,
+                say,
+                hours,
+                every,
+                groups,
+            });
+        }
+    }
+    match bot::Rules::new(rules) {
+        Ok(rules) => rules,
+        Err(found) => {
+            for fault in found {
+                let at = offsets
+                    .get(fault.rule)
+                    .and_then(|places| places.iter().find(|(key, _)| *key == fault.key))
+                    .map_or(0, |(_, at)| *at);
+                faults.note(at, fault.problem, fault.remedy);
+            }
+            bot::Rules::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

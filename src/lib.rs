@@ -17,7 +17,10 @@
 //! Imports point one way: [`session`] knows nothing of the inbox, the outbox, the panel or the
 //! web; only the appliance knows everyone.
 
+pub mod appliance;
 pub mod bot;
+pub mod cli;
+pub mod config;
 pub mod dispatch;
 pub mod hardware;
 pub mod inbox;
@@ -26,3 +29,5 @@ pub mod outbox;
 pub mod panel;
 pub mod session;
 pub mod store;
+pub mod supervisor;
+pub mod web;

@@ -60,6 +60,19 @@ impl Supervisor {
         });
     }
 
+    /// Starts a task that the box can do without. Its end is told in the log, and no more.
+    pub fn optional(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
+        self.tasks.spawn(async move {
+            let error = ended(name, task).await;
+            tracing::error!(error = format!("{error:#}"), "the box goes on without it");
+            std::future::pending().await
+        });
+    }
+
     /// Waits until a vital task ends, however it ends. Waits forever while none does.
     pub async fn first_failure(&mut self) -> anyhow::Error {
         match self.tasks.join_next().await {

@@ -5,6 +5,7 @@
 //! hold. `cargo demo -- --script` runs unattended, prints each step and says which one failed.
 
 use std::io::Write as _;
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +81,7 @@ fn play(script: bool) -> anyhow::Result<()> {
         Some(&sim.ws_url()),
         Some("127.0.0.1:0"),
     )?;
-    let log = vinculo::cli::start_log(&config);
+    let log = vinculo::cli::start_log();
 
     let (ready, doors) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -108,7 +109,7 @@ fn play(script: bool) -> anyhow::Result<()> {
                 _ = stopped => {}
             }
         };
-        Appliance::new(config, Flavor::Simulator, 1, log)
+        Appliance::new(config, Flavor::Simulator, NonZeroU32::MIN, log)
             .run(stop, |doors| {
                 let _ = ready.send(doors);
             })
