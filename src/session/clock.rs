@@ -69,7 +69,6 @@ impl Clock {
         nominal / self.scale.get()
     }
 
-
     /// Like [`Self::real_of`], for limits on work that does not go faster because a test is in a
     /// hurry: never under two seconds unless `nominal` is.
     pub(super) fn limit(&self, nominal: Duration) -> Duration {

@@ -201,16 +201,16 @@ mod tests {
     }
 
     fn inbound(message: wa::Message, source: MessageSource) -> InboundMessage {
-        InboundMessage {
-            message: Arc::new(message),
-            info: Arc::new(MessageInfo {
+        InboundMessage::builder()
+            .message(Arc::new(message))
+            .info(Arc::new(MessageInfo {
                 source,
                 id: "3EB0AA".into(),
                 push_name: "Rosa".to_owned(),
                 is_offline: true,
                 ..MessageInfo::default()
-            }),
-        }
+            }))
+            .build()
     }
 
     fn from_customer() -> MessageSource {
@@ -267,10 +267,8 @@ mod tests {
 
     #[test]
     fn what_is_not_read_is_named_and_what_is_not_for_people_is_left_out() {
-        let picture = wa::Message {
-            image_message: Some(wa::message::ImageMessage::default()).into(),
-            ..wa::Message::default()
-        };
+        let mut picture = wa::Message::default();
+        picture.image_message = Some(wa::message::ImageMessage::default()).into();
         let incoming = message(&inbound(picture, from_customer())).unwrap();
         assert_eq!(incoming.body, Body::Other("image".to_owned()));
         let nothing = inbound(wa::Message::default(), from_customer());
