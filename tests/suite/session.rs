@@ -71,7 +71,7 @@ impl Running {
         let (events, received) = mpsc::channel(64);
         let (stop, stopped) = watch::channel(false);
         let clock = Clock::scaled(NonZeroU32::new(scale).unwrap());
-        let (handle, task) = spawn(settings, store, events, clock, stopped).unwrap();
+        let (handle, task) = spawn(settings, store, events, clock, stopped);
         let (tell, told) = watch::channel(Told::default());
         tokio::spawn(dispatch(received, tell));
         Self {
@@ -155,11 +155,11 @@ fn is_online(sim: &Sim, device: u16) -> bool {
         .any(|listed| listed.id == device && listed.online)
 }
 
-/// Nobody opens a connection for ten minutes on the scaled clock.
-async fn nobody_connects(sim: &Sim, scale: u32) {
+/// Nobody opens a connection for so many minutes on the scaled clock.
+async fn nobody_connects(sim: &Sim, minutes: u64, scale: u32) {
     let before = sim.counters().sockets;
     let another = sim.until(|view| (view.counters().sockets > before).then_some(()));
-    let quiet = tokio::time::timeout(Duration::from_secs(600) / scale, another).await;
+    let quiet = tokio::time::timeout(Duration::from_secs(60 * minutes) / scale, another).await;
     assert!(quiet.is_err(), "a connection was opened");
     assert_eq!(sim.counters().sockets, before);
 }
@@ -190,9 +190,8 @@ async fn a_scanned_box_is_online_and_stays_linked_across_a_restart() {
     second.online().await;
     assert_eq!(sim.counters().refs, refs, "no scan was needed");
     second.stop().await;
-    let counters = sim.counters();
-    assert!(counters.unknown.is_empty(), "{:?}", counters.unknown);
-    assert_eq!(counters.available_seconds, 0);
+    let unknown = sim.counters().unknown;
+    assert!(unknown.is_empty(), "{unknown:?}");
 }
 
 #[tokio::test]
@@ -363,7 +362,7 @@ async fn every_refused_login_is_shown_as_what_it_is() {
         sim.fault(Fault::new(Kind::Drop).on(OWNER)).unwrap();
         running.until(name, is).await;
         if waits {
-            nobody_connects(&sim, SCALE).await;
+            nobody_connects(&sim, 1, SCALE).await;
             running.handle.link_anew().await.unwrap();
         }
         running.online().await;
@@ -433,7 +432,7 @@ async fn a_removed_box_says_so_forgets_its_keys_and_links_anew_on_a_press() {
                 running.until(name, |link| *link == Link::Unlinked).await;
             }
         }
-        nobody_connects(&sim, SCALE * 4).await;
+        nobody_connects(&sim, 1, SCALE).await;
         running.handle.link_anew().await.unwrap();
         running.qr().await;
     }
@@ -452,7 +451,7 @@ async fn used_up_codes_are_renewed_and_then_the_box_rests() {
         .await;
     // Six refs live 160 s; ten minutes are begun four times.
     assert_eq!(sim.counters().refs, 4 * 6);
-    nobody_connects(&sim, scale).await;
+    nobody_connects(&sim, 10, scale).await;
     running.handle.link_anew().await.unwrap();
     running.link_to(&sim).await;
     running.stop().await;
