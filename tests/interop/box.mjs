@@ -37,20 +37,13 @@ tell(async atEnd => {
   atEnd(() => client.socket.end(undefined))
   const box = `${BOX_NUMBER}@s.whatsapp.net`
 
-  await step(`${n} texts one by one, each answered`, async () => {
+  // By turns, because of how Baileys guards its sessions; see the story.
+  await step(`${n} texts, each answered once, in order`, async () => {
     for (const [i, text] of texts('pregunta', n).entries()) {
       await client.send(box, text)
       await client.texts(i + 1, answered)
     }
     assert.deepEqual(await client.texts(n, answered), wanted('pregunta'))
-  })
-
-  await step(`${n} texts at once, answered in order, none twice`, async () => {
-    const before = client.received.length
-    const sent = texts('afan', n)
-    for (const text of sent) await client.send(box, text)
-    const now = entry => answered(entry) && client.received.indexOf(entry) >= before
-    assert.deepEqual(await client.texts(n, now), wanted('afan'))
   })
 
   await step('nothing was unreadable, nothing unknown to whatsim', async () => {
