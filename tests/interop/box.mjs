@@ -24,8 +24,8 @@ tell(async atEnd => {
   const base = await mkdtemp(join(tmpdir(), 'whatsim-interop-'))
   atEnd(() => rm(base, { recursive: true, force: true }))
 
+  const customer = await sim.phone(CUSTOMER_NUMBER, 'Cliente')
   const client = await step('a customer links Baileys to a phone', async () => {
-    const customer = await sim.phone(CUSTOMER_NUMBER, 'Cliente')
     const client = new Client(sim, join(base, 'customer'))
     const qr = client.next('qr')
     await client.connect()
@@ -44,6 +44,14 @@ tell(async atEnd => {
       await client.texts(i + 1, answered)
     }
     assert.deepEqual(await client.texts(n, answered), wanted('pregunta'))
+  })
+
+  await step("the customer's phone shows the same, delivered once each", async () => {
+    const shown = (await customer.inbox()).filter(entry => entry.text.startsWith('eco: '))
+    assert.deepEqual(
+      shown.map(({ text, deliveries }) => [text, deliveries]),
+      wanted('pregunta').map(text => [text, 1])
+    )
   })
 
   await step('nothing was unreadable, nothing unknown to whatsim', async () => {

@@ -1,5 +1,7 @@
 // Baileys against whatsim: an implementation that is not ours links, chats, comes back and is
 // removed. Where the two disagree, whatsim is wrong.
+//
+// In this folder: `npm ci`, then `npm run story`. lib/whatsim.mjs says which whatsim it talks to.
 
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
