@@ -87,6 +87,18 @@ tell(async atEnd => {
     }
   })
 
+  await step('Baileys reads one, the phone learns that too', async () => {
+    const id = ids.at(-1)
+    const { chat } = client.received.find(entry => entry.id === id)
+    await client.socket.readMessages([{ remoteJid: chat, id, fromMe: false }])
+    await until(
+      'the read receipt',
+      () => beto.sent(id),
+      sent => sent.read.length > 0
+    )
+    assert.deepEqual((await beto.sent(ids[0])).read, [])
+  })
+
   // By turns, and not at once: Baileys encrypts and decrypts on one session in transactions that do
   // not exclude each other, and the later commit takes back a ratchet step of the other.
   await step('thirty by turns, by LID', async () => {
