@@ -130,7 +130,7 @@ impl Queue {
     }
 }
 
-fn run(queue: &Queue, dir: &PathBuf, link: &Slot, log: &Slot) {
+fn run(queue: &Queue, dir: &Path, link: &Slot, log: &Slot) {
     loop {
         let work = queue.take();
         for (slot, waiting) in [(link, work.link), (log, work.log)] {

@@ -1,6 +1,8 @@
-//! The promises of the whole box, tested against a simulated WhatsApp in this process. One binary,
-//! one link step; every module is a story, every test is named after what a person would see.
+//! The promises of the whole box, in one binary: one link step. Every module is a story, every
+//! test is named after what a person would see.
 //!
 //! Tests wait for events, never for time to pass.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod cut;
 mod session;

@@ -1,5 +1,4 @@
 //! The link: how it comes about, how it ends, and what the box makes of each ending.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -381,7 +380,7 @@ async fn a_replaced_session_is_left_alone_until_somebody_takes_it_back() {
     running
         .until("conflict", |link| *link == Link::Conflict)
         .await;
-    nobody_connects(&sim, SCALE).await;
+    nobody_connects(&sim, 10, SCALE).await;
     running.handle.link_anew().await.unwrap();
     running.stop().await;
 
@@ -389,7 +388,7 @@ async fn a_replaced_session_is_left_alone_until_somebody_takes_it_back() {
     again
         .until("conflict", |link| *link == Link::Conflict)
         .await;
-    nobody_connects(&sim, SCALE).await;
+    nobody_connects(&sim, 10, SCALE).await;
     again.handle.take_over().await.unwrap();
     again.online().await;
     again.stop().await;

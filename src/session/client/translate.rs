@@ -267,8 +267,10 @@ mod tests {
 
     #[test]
     fn what_is_not_read_is_named_and_what_is_not_for_people_is_left_out() {
-        let mut picture = wa::Message::default();
-        picture.image_message = Some(wa::message::ImageMessage::default()).into();
+        let picture = wa::Message {
+            image_message: Some(wa::message::ImageMessage::default()).into(),
+            ..wa::Message::default()
+        };
         let incoming = message(&inbound(picture, from_customer())).unwrap();
         assert_eq!(incoming.body, Body::Other("image".to_owned()));
         let nothing = inbound(wa::Message::default(), from_customer());
