@@ -2,7 +2,7 @@
 //! wait for the same database share one sync; asleep, without a wake-up of its own, while nobody
 //! waits.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
