@@ -198,7 +198,8 @@ impl Client {
     /// The client can be run; if it must be `fresh`, for the first time. One that disconnected
     /// itself, as with used-up refs, never can again.
     pub fn is_usable(&self, fresh: bool) -> bool {
-        !self.inner.shutdown_signal().is_fired() && !(fresh && self.used.load(Ordering::Relaxed))
+        let used = self.used.load(Ordering::Relaxed);
+        !self.inner.shutdown_signal().is_fired() && (!fresh || !used)
     }
 
     /// Opens a connection and returns when it is over.

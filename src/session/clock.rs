@@ -9,9 +9,9 @@
 //! connection after the network told it to the kernel. The drift within one connection is
 //! negligible: the kernel disciplines the monotonic clock's rate as well.
 
+use std::cell::Cell;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
@@ -42,7 +42,7 @@ impl Clock {
     /// A clock on which everything the session and the protocol crate wait for passes `scale`
     /// times as fast. For tests and measurements only.
     pub fn scaled(scale: NonZeroU32) -> Self {
-        // The first clock of the process wins at the protocol crate's door; all share one anchor.
+        // One door for the process; it looks for the anchor of the thread that asks.
         if wacore::time::set_time_provider(AnchoredWall).is_err() {
             tracing::trace!("the protocol crate has its clock already");
         }
@@ -69,7 +69,6 @@ impl Clock {
         nominal / self.scale.get()
     }
 
-
     /// Like [`Self::real_of`], for limits on work that does not go faster because a test is in a
     /// hurry: never under two seconds unless `nominal` is.
     pub(super) fn limit(&self, nominal: Duration) -> Duration {
@@ -77,16 +76,22 @@ impl Clock {
             .max(nominal.min(Duration::from_secs(2)))
     }
 
-    /// Takes the kernel's wall time over, from now until the next call. To be called while no
-    /// connection is up.
+    /// Takes the kernel's wall time over, for this thread and until the next call. To be called
+    /// while no connection is up.
     pub(super) fn anchor(&self) {
-        let mut anchor = anchor().lock().unwrap_or_else(PoisonError::into_inner);
-        anchor.scale = anchor.scale.max(self.scale.get());
-        // A scaled wall has run ahead of the kernel's on purpose and must not go back.
-        if anchor.scale == 1 {
-            anchor.wall = kernel_wall();
-            anchor.at = std::time::Instant::now();
+        let mut anchor = Anchor {
+            wall: kernel_wall(),
+            at: std::time::Instant::now(),
+            scale: self.scale.get(),
+        };
+        if let Some(before) = ANCHOR.get() {
+            anchor.scale = anchor.scale.max(before.scale);
+            // A scaled wall has run ahead of the kernel's on purpose and must not go back.
+            if anchor.scale > 1 {
+                anchor.wall = anchor.wall.max(before.wall_now());
+            }
         }
+        ANCHOR.set(Some(anchor));
     }
 
     /// The kernel's wall time in milliseconds since 1970, right or wrong.
@@ -108,41 +113,35 @@ fn kernel_wall() -> Duration {
 }
 
 /// Wall time as the protocol crate sees it.
+#[derive(Clone, Copy)]
 struct Anchor {
     wall: Duration,
     at: std::time::Instant,
-    /// The largest scale of any clock of the process. The crate compares wall times with waits it
-    /// made through its runtime, so both must pass equally fast.
+    /// The crate compares wall times with waits it made through its runtime, so both must pass
+    /// equally fast.
     scale: u32,
 }
 
 impl Anchor {
-    fn wall_ms(&self) -> i64 {
-        let passed = self.at.elapsed().saturating_mul(self.scale);
-        i64::try_from((self.wall + passed).as_millis()).unwrap_or(i64::MAX)
+    fn wall_now(&self) -> Duration {
+        self.wall + self.at.elapsed().saturating_mul(self.scale)
     }
 }
 
-/// One for the process, because the protocol crate has one door for it.
-fn anchor() -> &'static Mutex<Anchor> {
-    static ANCHOR: OnceLock<Mutex<Anchor>> = OnceLock::new();
-    ANCHOR.get_or_init(|| {
-        Mutex::new(Anchor {
-            wall: kernel_wall(),
-            at: std::time::Instant::now(),
-            scale: 1,
-        })
-    })
+thread_local! {
+    /// The session, its runtime and the protocol crate share one thread. The few threads that do
+    /// blocking work for them, which have no anchor, see the kernel's time.
+    static ANCHOR: Cell<Option<Anchor>> = const { Cell::new(None) };
 }
 
 struct AnchoredWall;
 
 impl TimeProvider for AnchoredWall {
     fn now_millis(&self) -> i64 {
-        anchor()
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .wall_ms()
+        let wall = ANCHOR
+            .get()
+            .map_or_else(kernel_wall, |anchor| anchor.wall_now());
+        i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)
     }
 }
 
@@ -169,14 +168,16 @@ mod tests {
     }
 
     #[test]
-    fn the_wall_follows_the_kernel_and_never_goes_back() {
-        let ahead = Anchor {
-            wall: Duration::from_secs(100),
+    fn a_real_wall_is_the_kernels_and_a_scaled_one_never_goes_back() {
+        let off = |wall_ms: i64| (wall_ms - Clock::real().wall_ms()).abs();
+        Clock::real().anchor();
+        assert!(off(AnchoredWall.now_millis()) < 5_000);
+        ANCHOR.set(Some(Anchor {
+            wall: kernel_wall() + Duration::from_secs(9_000),
             at: std::time::Instant::now(),
-            scale: 1,
-        };
-        let first = ahead.wall_ms();
-        assert!((100_000..160_000).contains(&first), "{first}");
-        assert!(ahead.wall_ms() >= first);
+            scale: 60,
+        }));
+        Clock::real().anchor();
+        assert!(off(AnchoredWall.now_millis()) >= 8_999_000);
     }
 }

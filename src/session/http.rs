@@ -20,7 +20,7 @@ use wacore::net::{HttpClient, HttpRequest, HttpResponse};
 use wacore::version::parse_sw_js;
 
 use super::clock::Clock;
-use super::transport::open_stream;
+use super::transport::{Stream, open_stream};
 use crate::store::{Batch, Store};
 
 const HOST: &str = "web.whatsapp.com";
@@ -56,31 +56,7 @@ impl VersionPage {
         let stream = open_stream(HOST, 443, Some(tls))
             .await
             .map_err(|(_, error)| error)?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .context("asking for the version page")?;
-        let mut builder = Request::get(PATH).header(hyper::header::HOST, HOST);
-        for (name, value) in &request.headers {
-            builder = builder.header(name, value);
-        }
-        let exchange = async {
-            let answer = sender
-                .send_request(builder.body(Empty::<Bytes>::new())?)
-                .await?;
-            let status = answer.status();
-            if !status.is_success() {
-                bail!("the version page answered {status}");
-            }
-            let body = Limited::new(answer.into_body(), LARGEST).collect().await;
-            Ok(body.map_err(anyhow::Error::from_boxed)?.to_bytes().to_vec())
-        };
-        tokio::select! {
-            answer = exchange => answer,
-            ended = connection => {
-                ended.context("reading the version page")?;
-                bail!("the version page broke off")
-            }
-        }
+        fetch(stream, request).await
     }
 
     /// The newest revision that can be had.
@@ -128,6 +104,34 @@ impl VersionPage {
         self.store.link().commit().await?;
         Ok(())
     }
+}
+
+/// Reads the page over a connection to its host.
+async fn fetch(stream: Box<dyn Stream>, request: &HttpRequest) -> anyhow::Result<Vec<u8>> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .context("asking for the version page")?;
+    // Ends by itself with the sender; what it fails with, the exchange fails with.
+    let connection = tokio::spawn(connection);
+    let mut builder = Request::get(PATH).header(hyper::header::HOST, HOST);
+    for (name, value) in &request.headers {
+        builder = builder.header(name, value);
+    }
+    let answer = sender
+        .send_request(builder.body(Empty::<Bytes>::new())?)
+        .await
+        .context("asking for the version page")?;
+    let status = answer.status();
+    if !status.is_success() {
+        connection.abort();
+        bail!("the version page answered {status}");
+    }
+    let body = Limited::new(answer.into_body(), LARGEST).collect().await;
+    connection.abort();
+    let body = body
+        .map_err(anyhow::Error::from_boxed)
+        .context("reading the version page")?;
+    Ok(body.to_bytes().to_vec())
 }
 
 #[async_trait]
@@ -178,6 +182,36 @@ mod tests {
         page.keep(BUILT_IN + 7).await.unwrap();
         let later = VersionPage::new(None, store, Clock::real());
         assert_eq!(later.last_good(), Some(BUILT_IN + 7));
+    }
+
+    /// One answer to whoever connects first.
+    async fn host(answer: &'static [u8]) -> Box<dyn Stream> {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (host, port) = ("127.0.0.1", listener.local_addr().unwrap().port());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 2048];
+            let size = stream.read(&mut asked).await.unwrap();
+            let asked = String::from_utf8_lossy(&asked[..size]).to_lowercase();
+            assert!(asked.starts_with("get /sw.js http/1.1"), "{asked}");
+            assert!(asked.contains("host: web.whatsapp.com"), "{asked}");
+            stream.write_all(answer).await.unwrap();
+        });
+        open_stream(host, port, None)
+            .await
+            .map_err(|(_, e)| e)
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_page_is_read_whole_even_from_a_host_that_closes() {
+        let answer = b"HTTP/1.1 200 OK\r\n\r\n\"client_revision\":1042742320,";
+        let page = fetch(host(answer).await, &asked()).await.unwrap();
+        let page = String::from_utf8(page).unwrap();
+        assert_eq!(parse_sw_js(&page), Some((2, 3000, 1_042_742_320)));
+        let refused = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
+        assert!(fetch(host(refused).await, &asked()).await.is_err());
     }
 
     #[tokio::test]

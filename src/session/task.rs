@@ -36,41 +36,41 @@ const ORDERS: usize = 64;
 ///
 /// Events go to `events`, in the order they happened except that acks and receipts may be told
 /// before messages that arrived earlier.
-///
-/// # Errors
-/// When the cryptography cannot be set up.
 pub fn spawn(
     settings: Settings,
     store: Store,
     events: mpsc::Sender<Event>,
     clock: Clock,
     stop: watch::Receiver<bool>,
-) -> anyhow::Result<(Handle, impl Future<Output = anyhow::Result<()>> + Send)> {
+) -> (Handle, impl Future<Output = anyhow::Result<()>> + Send) {
     let (order, orders) = mpsc::channel(ORDERS);
     let (link, watched) = watch::channel(Link::Starting);
     let (panics, panicked) = watch::channel(None);
     let (queue, pump) = queue(events.clone());
-    let session = Session {
-        context: Context {
-            settings,
-            clock,
-            store,
-            tls: tls::connector()?,
-            link,
-            queue,
-            events,
-            panics: Arc::new(panics),
-        },
-        state: State::new(false),
-        client: None,
-        doors: Doors {
-            orders,
-            deserted: false,
-            stop,
-            panicked,
-        },
+    let task = async move {
+        let session = Session {
+            context: Context {
+                settings,
+                clock,
+                store,
+                tls: tls::connector()?,
+                link,
+                queue,
+                events,
+                panics: Arc::new(panics),
+            },
+            state: State::new(false),
+            client: None,
+            doors: Doors {
+                orders,
+                deserted: false,
+                stop,
+                panicked,
+            },
+        };
+        session.run(pump).await
     };
-    Ok((Handle::new(order, watched), session.run(pump)))
+    (Handle::new(order, watched), task)
 }
 
 struct Session {

@@ -2,7 +2,7 @@
 //! wait for the same database share one sync; asleep, without a wake-up of its own, while nobody
 //! waits.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
@@ -130,7 +130,7 @@ impl Queue {
     }
 }
 
-fn run(queue: &Queue, dir: &PathBuf, link: &Slot, log: &Slot) {
+fn run(queue: &Queue, dir: &Path, link: &Slot, log: &Slot) {
     loop {
         let work = queue.take();
         for (slot, waiting) in [(link, work.link), (log, work.log)] {

@@ -24,8 +24,8 @@ tell(async atEnd => {
   const base = await mkdtemp(join(tmpdir(), 'whatsim-interop-'))
   atEnd(() => rm(base, { recursive: true, force: true }))
 
+  const customer = await sim.phone(CUSTOMER_NUMBER, 'Cliente')
   const client = await step('a customer links Baileys to a phone', async () => {
-    const customer = await sim.phone(CUSTOMER_NUMBER, 'Cliente')
     const client = new Client(sim, join(base, 'customer'))
     const qr = client.next('qr')
     await client.connect()
@@ -37,7 +37,8 @@ tell(async atEnd => {
   atEnd(() => client.socket.end(undefined))
   const box = `${BOX_NUMBER}@s.whatsapp.net`
 
-  await step(`${n} texts one by one, each answered`, async () => {
+  // By turns, because of how Baileys guards its sessions; see the story.
+  await step(`${n} texts, each answered once, in order`, async () => {
     for (const [i, text] of texts('pregunta', n).entries()) {
       await client.send(box, text)
       await client.texts(i + 1, answered)
@@ -45,12 +46,12 @@ tell(async atEnd => {
     assert.deepEqual(await client.texts(n, answered), wanted('pregunta'))
   })
 
-  await step(`${n} texts at once, answered in order, none twice`, async () => {
-    const before = client.received.length
-    const sent = texts('afan', n)
-    for (const text of sent) await client.send(box, text)
-    const now = entry => answered(entry) && client.received.indexOf(entry) >= before
-    assert.deepEqual(await client.texts(n, now), wanted('afan'))
+  await step("the customer's phone shows the same, delivered once each", async () => {
+    const shown = (await customer.inbox()).filter(entry => entry.text.startsWith('eco: '))
+    assert.deepEqual(
+      shown.map(({ text, deliveries }) => [text, deliveries]),
+      wanted('pregunta').map(text => [text, 1])
+    )
   })
 
   await step('nothing was unreadable, nothing unknown to whatsim', async () => {

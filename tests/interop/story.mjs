@@ -1,5 +1,7 @@
 // Baileys against whatsim: an implementation that is not ours links, chats, comes back and is
 // removed. Where the two disagree, whatsim is wrong.
+//
+// In this folder: `npm ci`, then `npm run story`. lib/whatsim.mjs says which whatsim it talks to.
 
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -85,17 +87,30 @@ tell(async atEnd => {
     }
   })
 
-  await step('thirty both ways at once, by LID', async () => {
-    const there = (async () => {
-      for (const text of texts('lid baileys')) await client.send(beto.lid, text)
-    })()
-    const back = (async () => {
-      for (const text of texts('lid beto')) await beto.send(ana.lid, text)
-    })()
-    await Promise.all([there, back])
+  await step('Baileys reads one, the phone learns that too', async () => {
+    const id = ids.at(-1)
+    const { chat } = client.received.find(entry => entry.id === id)
+    await client.socket.readMessages([{ remoteJid: chat, id, fromMe: false }])
+    await until(
+      'the read receipt',
+      () => beto.sent(id),
+      sent => sent.read.length > 0
+    )
+    assert.deepEqual((await beto.sent(ids[0])).read, [])
+  })
+
+  // By turns, and not at once: Baileys encrypts and decrypts on one session in transactions that do
+  // not exclude each other, and the later commit takes back a ratchet step of the other.
+  await step('thirty by turns, by LID', async () => {
+    const fromBeto = entry => entry.text.startsWith('lid beto')
+    for (let i = 1; i <= 30; i++) {
+      await client.send(beto.lid, `lid baileys ${i}`)
+      await shown(beto, 'lid baileys', i)
+      await beto.send(ana.lid, `lid beto ${i}`)
+      await client.texts(i, fromBeto)
+    }
     assert.deepEqual(await shown(beto, 'lid baileys', 30), texts('lid baileys'))
-    const got = await client.texts(30, entry => entry.text.startsWith('lid beto'))
-    assert.deepEqual(got, texts('lid beto'))
+    assert.deepEqual(await client.texts(30, fromBeto), texts('lid beto'))
   })
 
   await step('what the own phone writes appears as written by oneself', async () => {

@@ -1,10 +1,10 @@
-//! The promises of the box, each a test named after it.
+//! The promises of the whole box, in one binary: one link step. Every module is a story, every
+//! test is named after what a person would see.
+//!
+//! Tests wait for events, never for time to pass.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on has failed"
-)]
-
+mod cut;
 mod process;
+mod session;
 mod story;

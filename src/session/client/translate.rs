@@ -201,16 +201,16 @@ mod tests {
     }
 
     fn inbound(message: wa::Message, source: MessageSource) -> InboundMessage {
-        InboundMessage {
-            message: Arc::new(message),
-            info: Arc::new(MessageInfo {
+        InboundMessage::builder()
+            .message(Arc::new(message))
+            .info(Arc::new(MessageInfo {
                 source,
                 id: "3EB0AA".into(),
                 push_name: "Rosa".to_owned(),
                 is_offline: true,
                 ..MessageInfo::default()
-            }),
-        }
+            }))
+            .build()
     }
 
     fn from_customer() -> MessageSource {

@@ -5,6 +5,7 @@ import { EventEmitter } from 'node:events'
 
 import makeSocket, {
   DisconnectReason,
+  WAMessageStubType,
   WA_CERT_DETAILS,
   useMultiFileAuthState
 } from '@whiskeysockets/baileys'
@@ -24,6 +25,10 @@ const logger = {
   error: loud ? shout : quiet,
   fatal: shout
 }
+
+// Its Signal library prints sessions, private keys included, past any logger.
+console.info = quiet
+console.warn = loud ? console.warn : quiet
 
 /** One linked device, or one about to be, with its credentials in a folder. */
 export class Client extends EventEmitter {
@@ -86,7 +91,7 @@ export class Client extends EventEmitter {
   }
 
   #message({ key, message, messageStubType }) {
-    if (messageStubType) this.undecryptable.push(key.id)
+    if (messageStubType === WAMessageStubType.CIPHERTEXT) this.undecryptable.push(key.id)
     const text = message?.conversation ?? message?.extendedTextMessage?.text
     if (!text) return
     this.received.push({
@@ -125,7 +130,12 @@ export class Client extends EventEmitter {
   /** Asks for a pairing code once the service is ready to give one. */
   async pairingCode(number) {
     await this.next('qr')
-    return this.socket.requestPairingCode(number)
+    // Baileys does not wait for the service's answer; a person who types would.
+    const { ws } = this.socket
+    const known = new Promise(resolve => ws.once('CB:iq,,link_code_companion_reg', resolve))
+    const code = await this.socket.requestPairingCode(number)
+    await within(30_000, 'the service takes the code', known)
+    return code
   }
 
   async send(to, text) {

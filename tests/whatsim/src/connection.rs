@@ -86,7 +86,7 @@ where
     S: futures_util::Stream<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
 {
     loop {
-        if let Some(frame) = incoming.next() {
+        if let Some(frame) = incoming.take() {
             return Ok(frame);
         }
         match wire.next().await.context("the client went away")?? {

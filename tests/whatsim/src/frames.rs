@@ -56,7 +56,7 @@ impl Incoming {
     }
 
     /// The next whole frame, if it has arrived.
-    pub fn next(&mut self) -> Option<BytesMut> {
+    pub fn take(&mut self) -> Option<BytesMut> {
         self.frames.decode_frame()
     }
 }
@@ -151,7 +151,7 @@ mod tests {
         for byte in wire {
             incoming.feed(&[byte]).unwrap();
         }
-        assert_eq!(incoming.next().unwrap().as_ref(), &[9, 9]);
+        assert_eq!(incoming.take().unwrap().as_ref(), &[9, 9]);
     }
 
     #[test]

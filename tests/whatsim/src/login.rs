@@ -110,8 +110,7 @@ impl World {
     pub(crate) fn presence(&mut self, from: DeviceId, stanza: &Node) {
         let socket = self.companion(from).and_then(|companion| companion.socket);
         match attr(stanza, "type").as_deref() {
-            // Without a type it says "available", unless it only carries a name.
-            None if !stanza.attrs.contains_key("name") => self.available(from, socket, true),
+            // Without a type it carries a name and says nothing of being there.
             None => {}
             Some("available") => self.available(from, socket, true),
             Some("unavailable") => self.available(from, socket, false),

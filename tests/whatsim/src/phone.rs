@@ -90,6 +90,8 @@ pub struct Phone {
     pairing: Option<code::Exchange>,
     shared: Shared,
     log: Log,
+    /// Who wrote to this phone, by canonical address, with the name they gave.
+    contacts: Vec<(Jid, String)>,
     /// Retry receipts sent, by message id; cleared once the message decrypts.
     retries: HashMap<String, u8>,
     unknown: BTreeMap<String, u64>,
@@ -110,6 +112,7 @@ impl Phone {
             pairing: None,
             shared: Shared::default(),
             log: Log::default(),
+            contacts: Vec::new(),
             retries: HashMap::new(),
             unknown: BTreeMap::new(),
         }

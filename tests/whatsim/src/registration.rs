@@ -38,13 +38,13 @@ impl World {
     pub(crate) fn admit_unlinked(&mut self, id: SocketId, payload: &ClientPayload) {
         let data = payload.device_pairing_data.as_option();
         let keys = data.and_then(|data| {
-            Some(Keys::registered(
+            Keys::registered(
                 data.e_regid.as_deref()?,
                 data.e_ident.as_deref()?,
                 data.e_skey_id.as_deref()?,
                 data.e_skey_val.as_deref()?,
                 data.e_skey_sig.as_deref()?,
-            )?)
+            )
         });
         let (Some(data), Some(keys)) = (data, keys) else {
             // Not a registration and not a login: the service calls that a bad request.
@@ -274,7 +274,7 @@ impl World {
         let jid = self.jid_of(pending.device, Server::Pn);
         let sent = self.with_phone(account, |phone, world| phone.on_linked(&jid, world));
         self.store_phone_appstate(account);
-        self.from_phone(account, sent.unwrap_or_default());
+        self.phone_sends(account, sent.unwrap_or_default());
     }
 
     /// Removes a linked device, as its phone or the device itself asked.

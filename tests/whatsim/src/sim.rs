@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use wacore_binary::Jid;
 
-use crate::accounts::{DeviceId, Sent};
+use crate::accounts::Sent;
 use crate::certificates::Credentials;
 use crate::connection;
 use crate::control;
@@ -375,7 +375,7 @@ impl World {
         let (id, stanza) = self
             .with_phone(account, |phone, world| phone.compose_text(&to, text, world))?
             .map_err(refusal)?;
-        self.from_phone(account, vec![stanza]);
+        self.phone_sends(account, vec![stanza]);
         Ok(id)
     }
 

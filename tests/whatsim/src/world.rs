@@ -223,12 +223,12 @@ impl World {
             };
             let replies = phone.receive(&stanza, self);
             self.accounts[account].phone = Some(phone);
-            self.from_phone(account, replies);
+            self.phone_sends(account, replies);
         }
     }
 
     /// Routes what a phone wants sent.
-    pub(crate) fn from_phone(&mut self, account: usize, stanzas: Vec<Node>) {
+    pub(crate) fn phone_sends(&mut self, account: usize, stanzas: Vec<Node>) {
         for stanza in stanzas {
             self.route(DeviceId { account, device: 0 }, &stanza);
         }

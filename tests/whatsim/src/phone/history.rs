@@ -14,28 +14,41 @@ use waproto::whatsapp::message::HistorySyncType as Notified;
 use waproto::whatsapp::message::protocol_message::Type;
 
 use super::{Phone, PhoneError};
+use crate::directory::Directory;
 
 impl Phone {
     /// The bootstrap and the push names, each as a peer message with the payload inline.
-    pub(super) fn history(&self) -> Result<[wa::Message; 2], PhoneError> {
+    pub(super) fn history(&self, dir: &dyn Directory) -> Result<[wa::Message; 2], PhoneError> {
+        let known = self
+            .contacts
+            .iter()
+            .filter_map(|(contact, _)| Some((dir.pn_of(contact)?, contact.clone())));
+        let mappings = std::iter::once((self.pn.clone(), self.lid.clone()))
+            .chain(known)
+            .map(|(pn, lid)| wa::PhoneNumberToLIDMapping {
+                pn_jid: Some(pn.to_string()),
+                lid_jid: Some(lid.to_string()),
+            })
+            .collect();
+        let names = std::iter::once((&self.pn, &self.name))
+            .chain(self.contacts.iter().map(|(contact, name)| (contact, name)))
+            .map(|(jid, name)| wa::Pushname {
+                id: Some(jid.to_string()),
+                pushname: Some(name.clone()),
+            })
+            .collect();
         let bootstrap = wa::HistorySync {
             sync_type: Stored::INITIAL_BOOTSTRAP,
             chunk_order: Some(1),
             progress: Some(100),
-            phone_number_to_lid_mappings: vec![wa::PhoneNumberToLIDMapping {
-                pn_jid: Some(self.pn.to_string()),
-                lid_jid: Some(self.lid.to_string()),
-            }],
+            phone_number_to_lid_mappings: mappings,
             ..Default::default()
         };
         let names = wa::HistorySync {
             sync_type: Stored::PUSH_NAME,
             chunk_order: Some(1),
             progress: Some(100),
-            pushnames: vec![wa::Pushname {
-                id: Some(self.pn.to_string()),
-                pushname: Some(self.name.clone()),
-            }],
+            pushnames: names,
             ..Default::default()
         };
         Ok([

@@ -21,7 +21,7 @@ impl Phone {
         // An index may be handed out again; what its last holder shared with us is void.
         self.signal.forget(&self.canonical(device, dir));
         let mut messages = vec![self.key_share(device)];
-        match self.history() {
+        match self.history(&*dir) {
             Ok(history) => messages.extend(history),
             Err(error) => tracing::warn!(%error, "no history for a new companion"),
         }

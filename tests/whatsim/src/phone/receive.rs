@@ -91,8 +91,14 @@ impl Phone {
         }
         self.retries.remove(&head.id);
         answers.push(self.delivered(head));
-        if again {
+        // Nothing came out if the ratchet had been here before; should the sender try again under
+        // the same id, that is still news.
+        if again || messages.is_empty() {
             return answers;
+        }
+        if let Some(name) = text(stanza, "notify").filter(|_| !self.is_me(&sender)) {
+            self.contacts.retain(|(contact, _)| *contact != key.0);
+            self.contacts.push((key.0.clone(), name));
         }
         let mut entry = None;
         for message in messages {

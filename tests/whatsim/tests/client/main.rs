@@ -9,6 +9,8 @@
 )]
 
 mod companion;
+mod control;
+mod endings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -106,13 +108,13 @@ async fn what_queued_while_a_client_was_away_arrives_in_order_once() {
     companion.stop().await;
     sim.until(|view| (!view.devices(OWNER)[0].online).then_some(()))
         .await;
-    let sent: Vec<String> = (0..300).map(|n| format!("pedido {n}")).collect();
+    let sent: Vec<String> = (0..2000).map(|n| format!("pedido {n}")).collect();
     for text in &sent {
         sim.send_text(CUSTOMER, OWNER, text).unwrap();
     }
-    assert!(sim.counters().queued >= 300);
+    assert!(sim.counters().queued >= 2000);
     let mut companion = Companion::start(&sim.ws_url(), &store).await;
-    assert_eq!(companion.texts(300).await, sent);
+    assert_eq!(companion.texts(2000).await, sent);
     sim.until(|view| (view.counters().queued == 0).then_some(()))
         .await;
     assert_eq!(sim.counters().unknown, BTreeMap::new());

@@ -83,6 +83,25 @@ fn out_of_order_and_doubled_deliveries_show_each_text_once() {
 }
 
 #[test]
+fn a_used_up_ciphertext_does_not_hide_the_text_that_follows_under_its_id() {
+    let (mut ana, mut beto, mut tables) = phones();
+    let mut stanzas = ["uno", "dos"].iter().map(|what| {
+        let (_, stanza) = ana.compose_text(beto.lid(), what, &mut tables).unwrap();
+        deliver(&stanza, ana.lid(), beto.lid()).unwrap()
+    });
+    let (first, mut second) = (stanzas.next().unwrap(), stanzas.next().unwrap());
+    drop(stanzas);
+    beto.receive(&first, &mut tables);
+    let mut used_up = first.clone();
+    used_up.attrs.insert("id", "LATER");
+    let answers = beto.receive(&used_up, &mut tables);
+    assert_eq!(text(tagged(&answers, "receipt").unwrap(), "type"), None);
+    second.attrs.insert("id", "LATER");
+    beto.receive(&second, &mut tables);
+    assert_eq!(texts(&beto), ["uno", "dos"]);
+}
+
+#[test]
 fn an_unreadable_text_is_asked_for_again_and_shown_once() {
     let (mut ana, mut beto, mut tables) = phones();
     say(&mut ana, &mut beto, "antes", &mut tables, false);

@@ -1,7 +1,11 @@
 //! A companion is linked by QR and by code; wacore's companion side is the witness.
 
+use std::io::Read as _;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use buffa::Message as _;
+use flate2::read::ZlibDecoder;
 use wacore::adv::{AdvValidation, decode_key_index_list, validate_adv_with_identity_key};
 use wacore::companion_reg::{CompanionWebClientType, NATIVE_CAMERA_DEEP_LINK_PREFIX};
 use wacore::libsignal::protocol::KeyPair;
@@ -183,9 +187,25 @@ fn read(companion: &mut Signal, phone: &Phone, tables: &[Node]) -> Vec<waproto::
         .collect()
 }
 
+fn history(message: &waproto::whatsapp::Message) -> waproto::whatsapp::HistorySync {
+    let notification = &message.protocol_message.history_sync_notification;
+    assert!(notification.direct_path.is_none(), "nothing to fetch");
+    let payload = notification
+        .initial_hist_bootstrap_inline_payload
+        .as_deref()
+        .unwrap();
+    let mut plain = Vec::new();
+    ZlibDecoder::new(payload).read_to_end(&mut plain).unwrap();
+    waproto::whatsapp::HistorySync::decode_from_slice(&plain).unwrap()
+}
+
 #[test]
 fn a_new_companion_gets_the_key_and_history_inline() {
-    let (mut ana, _, mut tables) = phones();
+    let (mut ana, mut beto, mut tables) = phones();
+    let (_, hello) = beto.compose_text(ana.lid(), "hola", &mut tables).unwrap();
+    let mut hello = deliver(&hello, beto.lid(), ana.lid()).unwrap();
+    hello.attrs.insert("notify", beto.name());
+    ana.receive(&hello, &mut tables);
     link(&mut ana, 1);
     let mut companion = tables.companion(&ana, 1);
     let device = ana.lid().with_device(1);
@@ -197,15 +217,16 @@ fn a_new_companion_gets_the_key_and_history_inline() {
         share.keys[0].key_data.key_data.as_deref().unwrap().len(),
         32
     );
-    for message in &messages[1..] {
-        let history = &message.protocol_message.history_sync_notification;
-        let payload = history
-            .initial_hist_bootstrap_inline_payload
-            .as_deref()
-            .unwrap();
-        assert!(!payload.is_empty() && history.direct_path.is_none());
-    }
     assert_eq!(messages.len(), 3);
+    let mappings = history(&messages[1]).phone_number_to_lid_mappings;
+    assert_eq!(mappings[1].pn_jid, Some(beto.pn().to_string()));
+    assert_eq!(mappings[1].lid_jid, Some(beto.lid().to_string()));
+    let names: Vec<_> = history(&messages[2])
+        .pushnames
+        .into_iter()
+        .map(|name| name.pushname.unwrap())
+        .collect();
+    assert_eq!(names, ["Ana", "Beto"]);
 }
 
 #[test]

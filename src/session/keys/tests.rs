@@ -1,0 +1,1 @@
+//! The promises a backend makes to the protocol crate.
