@@ -17,6 +17,8 @@
 //! begins at 1 again. It must never publish a position that a power cut could take back.
 
 mod clock;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod names;
 mod record;
 mod retention;
@@ -248,7 +250,14 @@ impl Inbox {
         }
         if appended.new > 0 {
             names.write(&mut changes);
-            retention::prune(inner, &mut meta, batch.len(), &replaced, &mut changes)?;
+            retention::prune(
+                inner,
+                &mut meta,
+                batch.len(),
+                &replaced,
+                &fresh,
+                &mut changes,
+            )?;
             changes.put(&inner.meta, record::META, meta.bytes());
             inner.log.apply(changes)?;
         }

@@ -38,6 +38,9 @@ pub enum Event {
         /// Opened, rather than merely delivered.
         read: bool,
     },
+    /// Acks or receipts were lost because they were not taken in time: whatever waits for one
+    /// must be sent again, under its id.
+    Recheck,
 }
 
 /// What others may ask of the session. Every order is answered.
