@@ -202,13 +202,15 @@ impl Inbox {
         let mut replaced = Vec::new();
         let mut appended = Appended::default();
         for message in batch {
-            inner.clock.observe(message.sent_at, !message.offline);
             let message = names.complete(message)?;
             let keys = names::keys(&message);
             let known = match keys.iter().find_map(|key| fresh.get(key)) {
                 Some(row) => Some(*row),
                 None => self.known(&keys)?,
             };
+            // What comes again, or was recovered later, says nothing about the present.
+            let live = !message.offline && known.is_none();
+            inner.clock.observe(message.sent_at, live);
             let is_placeholder = message.body == Body::Undecryptable;
             if let Some(row) = known {
                 if !row.placeholder || is_placeholder {

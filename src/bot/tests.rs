@@ -2,6 +2,7 @@
 //! service's. The tables of words, hours and templates are in the file below.
 #![allow(clippy::unwrap_used)]
 
+mod killed;
 mod rules;
 mod running;
 

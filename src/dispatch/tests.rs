@@ -96,3 +96,34 @@ async fn acknowledgements_and_receipts_reach_the_outbox_and_last() {
     assert_eq!(state("C"), Delivery::Read);
     assert_eq!(outbox.watch().borrow().failed, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_acknowledgement_survives_a_kill_a_moment_later() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let (inbox, outbox) = rooms(&store);
+    let draft = Draft {
+        id: MessageId("A".to_owned()),
+        chat: by_number(1),
+        text: "hola".to_owned(),
+    };
+    outbox.enqueue(&draft).await.unwrap();
+    let (events, queue) = mpsc::channel(8);
+    let task = tokio::spawn(run(queue, inbox, outbox));
+    let ack = Event::Ack {
+        id: draft.id.clone(),
+        error: None,
+    };
+    events.send(ack).await.unwrap();
+    for _ in 0..500 {
+        // Runs ahead of the thread that commits, which takes real time.
+        tokio::time::sleep(SETTLE).await;
+        let left = disk.as_if_killed();
+        let (_, outbox) = rooms(&left.open());
+        if outbox.delivery(&draft.id).unwrap() == Some(Delivery::Sent) {
+            drop(events);
+            return task.await.unwrap();
+        }
+    }
+    panic!("it never reached the disk");
+}

@@ -74,6 +74,25 @@ impl Disk {
         Self(tempfile::tempdir().unwrap())
     }
 
+    /// What a process that is killed now leaves behind.
+    pub(crate) fn as_if_killed(&self) -> Self {
+        fn copy(from: &std::path::Path, to: &std::path::Path) {
+            for entry in std::fs::read_dir(from).unwrap() {
+                let entry = entry.unwrap();
+                let to = to.join(entry.file_name());
+                if entry.file_type().unwrap().is_dir() {
+                    std::fs::create_dir(&to).unwrap();
+                    copy(&entry.path(), &to);
+                } else {
+                    std::fs::copy(entry.path(), to).unwrap();
+                }
+            }
+        }
+        let left = Self::new();
+        copy(self.0.path(), left.0.path());
+        left
+    }
+
     /// As after a start of the process. Whatever held the store before must be gone.
     pub(crate) fn open(&self) -> Store {
         Store::open(self.0.path()).unwrap()

@@ -395,3 +395,31 @@ async fn the_services_time_comes_from_live_messages_before_the_wall_clock() {
         "the wall clock is ahead"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_late_or_again_does_not_tell_the_time() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let inbox = inbox(&store, Settings::default());
+    let clock = inbox.clock().clone();
+    inbox
+        .append(&[at(placeholder(1, "A"), -9000)])
+        .await
+        .unwrap();
+    let next_start = super::fixtures::inbox(&store, Settings::default());
+    next_start
+        .append(&[at(text(1, "A", "recovered"), -9000)])
+        .await
+        .unwrap();
+    assert_eq!(next_start.clock().now(), ServerTime(MONDAY_TEN));
+    next_start
+        .append(&[at(text(1, "A", "again"), -9000)])
+        .await
+        .unwrap();
+    assert_eq!(next_start.clock().now(), ServerTime(MONDAY_TEN));
+    assert_eq!(
+        clock.now(),
+        ServerTime(MONDAY_TEN - 9000),
+        "it was live then"
+    );
+}
