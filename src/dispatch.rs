@@ -5,6 +5,9 @@
 //! Acknowledgements need no commit of their own while messages come in; otherwise one follows
 //! within [`SETTLE`], so that a restart does not send everything again.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -82,6 +85,10 @@ fn take(event: Event, arrived: &mut Arrived, outbox: &Outbox) -> bool {
         }
         Event::Ack { id, error } => outbox.acked(&id, error.as_deref()),
         Event::Receipt { ids, read } => outbox.receipt(&ids, read),
+        Event::Recheck => {
+            outbox.recheck();
+            return false;
+        }
     };
     changed.unwrap_or_else(|error: StoreError| {
         tracing::error!(%error, "an acknowledgement was not stored; the message is sent again");

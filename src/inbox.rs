@@ -17,6 +17,8 @@
 //! begins at 1 again. It must never publish a position that a power cut could take back.
 
 mod clock;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod names;
 mod record;
 mod retention;
@@ -200,13 +202,15 @@ impl Inbox {
         let mut replaced = Vec::new();
         let mut appended = Appended::default();
         for message in batch {
-            inner.clock.observe(message.sent_at, !message.offline);
             let message = names.complete(message)?;
             let keys = names::keys(&message);
             let known = match keys.iter().find_map(|key| fresh.get(key)) {
                 Some(row) => Some(*row),
                 None => self.known(&keys)?,
             };
+            // What comes again, or was recovered later, says nothing about the present.
+            let live = !message.offline && known.is_none();
+            inner.clock.observe(message.sent_at, live);
             let is_placeholder = message.body == Body::Undecryptable;
             if let Some(row) = known {
                 if !row.placeholder || is_placeholder {
@@ -248,7 +252,14 @@ impl Inbox {
         }
         if appended.new > 0 {
             names.write(&mut changes);
-            retention::prune(inner, &mut meta, batch.len(), &replaced, &mut changes)?;
+            retention::prune(
+                inner,
+                &mut meta,
+                batch.len(),
+                &replaced,
+                &fresh,
+                &mut changes,
+            )?;
             changes.put(&inner.meta, record::META, meta.bytes());
             inner.log.apply(changes)?;
         }

@@ -27,7 +27,15 @@ impl Say {
                     text.push(c);
                 }
                 '{' => {
-                    let name: String = rest.by_ref().take_while(|c| *c != '}').collect();
+                    let mut closed = false;
+                    let inside = rest.by_ref().take_while(|c| {
+                        closed = *c == '}';
+                        !closed
+                    });
+                    let name: String = inside.collect();
+                    if !closed {
+                        return Err("has a { without its }".to_owned());
+                    }
                     let part = match name.as_str() {
                         "name" => Part::Name,
                         "text" => Part::Message,

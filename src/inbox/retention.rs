@@ -1,5 +1,7 @@
 //! What the inbox lets go of, a little with every append. It never runs by itself.
 
+use std::collections::HashMap;
+
 use prost::Message;
 
 use super::record::{self, Gone, KeyRow, Meta, Record};
@@ -9,11 +11,15 @@ use crate::store::{Batch, Space, StoreError};
 
 /// Lets go of the oldest messages and the oldest keys that are beyond the bounds: at most a
 /// few more than an append brought, so that no append takes long and the log still shrinks.
+///
+/// `replaced` and `fresh` are what the append itself takes away and writes; the store does not
+/// show it yet.
 pub(super) fn prune(
     inner: &Inner,
     meta: &mut Meta,
     arrived: usize,
     replaced: &[Seq],
+    fresh: &HashMap<Vec<u8>, KeyRow>,
     changes: &mut Batch,
 ) -> Result<(), StoreError> {
     let most = 2 * arrived + 32;
@@ -52,7 +58,10 @@ pub(super) fn prune(
         let gone = Gone::decode(value.as_slice()).unwrap_or_default();
         for name in gone.keys {
             // A placeholder's key may since stand for the message that replaced it.
-            let row = inner.keys.get(&name)?.and_then(|row| KeyRow::read(&row));
+            let row = match fresh.get(&name) {
+                Some(row) => Some(*row),
+                None => inner.keys.get(&name)?.and_then(|row| KeyRow::read(&row)),
+            };
             if row.is_none_or(|row| Some(Seq(row.seq)) == record::seq(&key)) {
                 changes.delete(&inner.keys, &name);
             }
