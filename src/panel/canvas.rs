@@ -6,8 +6,8 @@ use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
 
 use super::area::Area;
 use super::font::Font;
-use super::theme::{Depth, Theme};
-use crate::hardware::Frame;
+use super::theme::Theme;
+use crate::hardware::{Depth, Frame};
 
 /// A frame under construction.
 #[derive(Debug)]

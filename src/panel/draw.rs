@@ -1,16 +1,16 @@
 //! From a screen to a picture. Pure: the same screen and look give the same pixels. Layout is
 //! cutting the glass up by shares of its size; nothing here knows a particular panel.
 
-use embedded_graphics::geometry::Size;
 use embedded_graphics::pixelcolor::Rgb888;
 
 use super::area::Area;
 use super::canvas::Canvas;
 use super::fit::{Across, Along, Style};
+use super::model::Picture;
 use super::screen::{Label, Last, Online, Row, Screen, Value, Warning};
 use super::text::{Language, Says, Texts, fill};
-use super::theme::{Depth, Severity};
-use crate::hardware::Frame;
+use super::theme::Severity;
+use crate::hardware::{Frame, Glass};
 use crate::session::link::{LinkTrouble, StopReason};
 
 mod code;
@@ -18,29 +18,10 @@ mod code;
 /// The glass a screen is drawn for, and the language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// Pixels.
-    pub size: Size,
-    /// What a pixel can show.
-    pub depth: Depth,
+    /// What it is shown on.
+    pub glass: Glass,
     /// The words.
     pub language: Language,
-    /// The fewest pixels along a module of a QR that a camera can read off this glass.
-    pub least_module: u32,
-    /// Whether a countdown is shown; not where a refresh takes seconds.
-    pub countdown: bool,
-}
-
-impl Look {
-    /// A colour display of some size, in Spanish.
-    pub fn new(size: Size) -> Self {
-        Self {
-            size,
-            depth: Depth::Colour,
-            language: Language::default(),
-            least_module: 2,
-            countdown: true,
-        }
-    }
 }
 
 /// A picture, and everything that did not fit on it. The list is empty unless a layout is wrong.
@@ -52,9 +33,20 @@ pub struct Drawn {
     pub faults: Vec<String>,
 }
 
+/// Draws a picture: a screen, and a frame around it while the button is down, so that a finger
+/// is felt at once. Not around a code, whose ground stays light.
+pub fn draw_picture(picture: &Picture, look: &Look) -> Drawn {
+    let code = matches!(picture.screen, Screen::Linking { .. });
+    paint(&picture.screen, look, picture.touched && !code)
+}
+
 /// Draws a screen.
 pub fn draw(screen: &Screen, look: &Look) -> Drawn {
-    let mut canvas = Canvas::new(look.size, look.depth);
+    paint(screen, look, false)
+}
+
+fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
+    let mut canvas = Canvas::new(look.glass.size, look.glass.depth);
     let texts = look.language.texts();
     let glass = canvas.area();
     match screen {
@@ -73,6 +65,17 @@ pub fn draw(screen: &Screen, look: &Look) -> Drawn {
                 let body = body(screen, says, texts);
                 notice(&mut canvas, glass, severity, says.head, &body, says.hint);
             }
+        }
+    }
+    if touched {
+        let ink = canvas.theme().ink;
+        let thick = (glass.w.min(glass.h) / 60).max(1);
+        let (top, rest) = glass.split_top(thick);
+        let (rest, bottom) = rest.split_bottom(thick);
+        let (left, rest) = rest.split_left(thick);
+        let (_, right) = rest.split_left(rest.w - thick);
+        for edge in [top, bottom, left, right] {
+            canvas.fill(edge, ink);
         }
     }
     let (mut frame, faults) = canvas.finish();
@@ -173,7 +176,7 @@ fn band(canvas: &mut Canvas, glass: Area, height: i32, severity: Severity, head:
     canvas.emblem(shape, severity, ink, ground);
     let gap = (shares.margin * 3 / 4).max(3);
     let words = Area::new(words.x + gap, words.y, words.w - gap, words.h);
-    let style = Style::bold(shares.head, ink)
+    let style = Style::bold(shares.head.min((inner.h * 62 / 100).max(8)), ink)
         .lines(2)
         .at(Across::Left, Along::Middle);
     canvas.paragraph(words, head, &style);
@@ -256,9 +259,9 @@ fn online(canvas: &mut Canvas, online: &Online, texts: &Texts) {
     let rest = band(canvas, glass, height, severity, texts.online);
     let inner = rest.inset_xy(shares.margin, (shares.margin / 2).max(2));
 
-    let share = if roomy { 36 } else { 66 };
+    let (share, first) = if roomy { (36, 56) } else { (74, 46) };
     let (who, below) = inner.split_top(inner.h * share / 100);
-    let (number, name) = who.split_top(who.h * 56 / 100);
+    let (number, name) = who.split_top(who.h * first / 100);
     let style = Style::bold(shares.head * 9 / 10, theme.ink).at(Across::Left, Along::Middle);
     canvas.paragraph(number, &online.number, &style);
     let style = Style::regular(shares.body, theme.soft)
@@ -287,13 +290,22 @@ fn online(canvas: &mut Canvas, online: &Online, texts: &Texts) {
     latest(canvas, middle, warning, online.last.as_ref(), texts);
     let rule = Area::new(counters.x, counters.y, counters.w, (glass.h / 200).max(1));
     canvas.fill(rule, theme.line);
-    let (left, right) = counters.split_left(counters.w / 2);
-    for (column, number, label) in [
-        (left, online.received, texts.received),
+    // Two columns want the width of four words.
+    let (left, right) = match glass.w {
+        ..200 => (counters, None),
+        _ => {
+            let (left, right) = counters.split_left(counters.w / 2);
+            (left, Some(right))
+        }
+    };
+    let counted = [
+        (Some(left), online.received, texts.received),
         (right, online.answered, texts.answered),
-    ] {
-        let column = Area::new(column.x, column.y, column.w - shares.margin / 2, column.h);
-        let style = Style::regular(shares.small, theme.soft).at(Across::Left, Along::Bottom);
+    ];
+    for (column, number, label) in counted {
+        let Some(column) = column else { continue };
+        let style = Style::regular((shares.small * 3 / 4).max(8), theme.soft)
+            .at(Across::Left, Along::Bottom);
         let text = format!("{} {}", compact(number), label.to_lowercase());
         canvas.paragraph(column, &text, &style);
     }

@@ -23,7 +23,7 @@ pub enum Weight {
 /// The height of a capital letter in the fonts that are scaled down.
 const MASTER_CAP: u32 = 42;
 /// Below this height a blended letter turns to fog, and a pixel font is the sharper one.
-const LEAST_BLENDED_CAP: u32 = 11;
+const LEAST_BLENDED_CAP: u32 = 9;
 
 static MASTER_REGULAR: FontRenderer =
     FontRenderer::new::<fonts::u8g2_font_fur42_tf>().with_ignore_unknown_chars(true);

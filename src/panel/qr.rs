@@ -2,13 +2,12 @@
 //!
 //! It never draws a code too small to be scanned: whoever asks for a place may be refused one.
 
-use embedded_graphics::geometry::Size;
 use qrcode::{Color, EcLevel, QrCode};
 
 use super::area::Area;
 use super::canvas::Canvas;
 use super::theme::{PAPER, PRINT};
-use crate::hardware::CodeArea;
+use crate::hardware::{CodeArea, Glass};
 
 /// A payload as modules. `Debug` never shows them: they are a credential.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,16 +43,16 @@ impl Qr {
         })
     }
 
-    /// The largest whole scale with 1.5 modules of quiet zone, if it reaches `least` pixels a
-    /// module.
-    pub fn place(&self, size: Size, least: u32) -> Option<Placement> {
-        let n = self.modules;
+    /// The largest whole scale with 1.5 modules of quiet zone, if that is large enough for a
+    /// camera.
+    pub fn place(&self, glass: &Glass) -> Option<Placement> {
+        let (n, size) = (self.modules, glass.size);
         let short = size.width.min(size.height);
         // n modules of s pixels and twice 1.5 modules: s (n + 3), rounded up for an odd s.
         let scale = (1..=short / n)
             .rev()
             .find(|s| n * s + 2 * (3 * s).div_ceil(2) <= short)?;
-        if scale < least.max(1) {
+        if scale < glass.least_module.max(1) {
             return None;
         }
         let used = n * scale + 2 * (3 * scale).div_ceil(2);

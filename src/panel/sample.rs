@@ -124,9 +124,7 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
 pub fn render(name: &str, look: &Look) -> Result<Frame, String> {
     let known = samples();
     match known.iter().find(|(known, _)| *known == name) {
-        Some((_, Screen::Linking { qr, .. }))
-            if qr.place(look.size, look.least_module).is_none() =>
-        {
+        Some((_, Screen::Linking { qr, .. })) if qr.place(&look.glass).is_none() => {
             Ok(draw(&Screen::TooSmall, look).frame)
         }
         Some((_, screen)) => Ok(draw(screen, look).frame),

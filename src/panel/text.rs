@@ -125,12 +125,12 @@ static ES: Texts = Texts {
     ),
     preparing: says(
         "Ya casi",
-        "En el teléfono: WhatsApp, Dispositivos vinculados, Vincular un dispositivo.",
+        "En el teléfono: WhatsApp, Dispositivos vinculados.",
         "",
     ),
     pairing_code: says(
         "Escriba este código",
-        "WhatsApp: Dispositivos vinculados, Vincular con número de teléfono.",
+        "WhatsApp, Dispositivos vinculados, Vincular con número.",
         "",
     ),
     not_multidevice: says(
@@ -140,7 +140,7 @@ static ES: Texts = Texts {
     ),
     passkey_wanted: says(
         "Pide clave de acceso",
-        "WhatsApp la exige para esta cuenta y este equipo no la puede dar.",
+        "WhatsApp la exige y este equipo no la puede dar.",
         "Pulse: otro código",
     ),
     refused: says(
@@ -165,7 +165,7 @@ static ES: Texts = Texts {
     ),
     conflict: says(
         "Abierto en otra parte",
-        "Otro equipo usa este vínculo. Este quedó en pausa.",
+        "Otro equipo usa este vínculo.",
         "Pulse: usarlo aquí",
     ),
     unlinked: says(
@@ -255,12 +255,12 @@ static EN: Texts = Texts {
     ),
     preparing: says(
         "Almost there",
-        "On the phone: WhatsApp, Linked devices, Link a device.",
+        "On the phone: WhatsApp, Linked devices.",
         "",
     ),
     pairing_code: says(
         "Type this code",
-        "WhatsApp: Linked devices, Link with phone number.",
+        "WhatsApp, Linked devices, Link with phone number.",
         "",
     ),
     not_multidevice: says(
@@ -270,7 +270,7 @@ static EN: Texts = Texts {
     ),
     passkey_wanted: says(
         "Passkey wanted",
-        "WhatsApp wants one for this account and this box cannot give it.",
+        "WhatsApp wants one and this box cannot give it.",
         "Press: new code",
     ),
     refused: says(
@@ -291,7 +291,7 @@ static EN: Texts = Texts {
     resting: says("Press the button", "to link this box to WhatsApp", ""),
     conflict: says(
         "Open elsewhere",
-        "Another machine uses this link. This one is paused.",
+        "Another machine uses this link.",
         "Press: use it here",
     ),
     unlinked: says("Unlinked", "The phone removed this box.", "Press: link"),

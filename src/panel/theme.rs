@@ -3,6 +3,8 @@
 
 use embedded_graphics::pixelcolor::Rgb888;
 
+use crate::hardware::Depth;
+
 /// How a screen wants to be taken at a glance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -16,16 +18,6 @@ pub enum Severity {
     Warn,
     /// It does not work and will not by itself.
     Bad,
-}
-
-/// What the display can show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Depth {
-    /// Every colour.
-    #[default]
-    Colour,
-    /// A dot is lit or it is not.
-    Mono,
 }
 
 /// The colours of one depth.

@@ -16,14 +16,14 @@ const HURRY: u32 = 10;
 
 /// A code to scan.
 pub fn scan(canvas: &mut Canvas, qr: &Qr, left: Countdown, look: &Look) {
-    let Some(placement) = qr.place(look.size, look.least_module) else {
+    let Some(placement) = qr.place(&look.glass) else {
         canvas.fault("a code without a place");
         return;
     };
     qr.draw(canvas, placement.code);
     let glass = canvas.area();
     match placement.beside {
-        None if look.countdown && canvas.blended() => edge(canvas, glass, left),
+        None if look.glass.countdown && canvas.blended() => edge(canvas, glass, left),
         None => {}
         Some(beside) => words(canvas, glass, beside, left, look),
     }
@@ -40,7 +40,7 @@ fn words(canvas: &mut Canvas, glass: Area, beside: Area, left: Countdown, look: 
         Area::new(
             beside.x,
             beside.y + shares.margin,
-            beside.w - margin * 2,
+            beside.w - margin,
             beside.h - 2 * shares.margin,
         )
     } else {
@@ -51,7 +51,7 @@ fn words(canvas: &mut Canvas, glass: Area, beside: Area, left: Countdown, look: 
             beside.h - margin,
         )
     };
-    let (clock, text) = match (look.countdown, upright) {
+    let (clock, text) = match (look.glass.countdown, upright) {
         (false, _) => (None, inner),
         (true, true) => {
             let (text, clock) = inner.split_bottom((inner.h * 38 / 100).min(inner.w));
@@ -134,7 +134,7 @@ pub fn typed(canvas: &mut Canvas, code: &str, left: Countdown, look: &Look) {
         glass.h * 26 / 100
     };
     let rest = band(canvas, glass, height, Severity::Ask, says.head);
-    let rest = if look.countdown && roomy {
+    let rest = if look.glass.countdown && roomy {
         let bar = Area::new(rest.x, rest.y, rest.w, (glass.h / 48).max(2));
         canvas.fill(bar, theme.line);
         let lit = (bar.w as f32 * share(left)) as i32;
