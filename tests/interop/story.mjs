@@ -152,6 +152,20 @@ tell(async atEnd => {
     assert.deepEqual([...before.undecryptable, ...client.undecryptable], [])
   })
 
+  await step('it lost its sessions; what it cannot read it asks for again', async () => {
+    await client.leave()
+    assert.notEqual(await client.loseSessions(), 0)
+    client = new Client(sim, client.folder)
+    const open = client.next('open')
+    await client.connect()
+    await open
+    const id = await beto.send(ana.number, 'otra vez')
+    await client.texts(1, entry => entry.text === 'otra vez')
+    assert.deepEqual(new Set(client.undecryptable), new Set([id]))
+    await client.send(beto.jid, 'ahora si')
+    await shown(beto, 'ahora si', 1)
+  })
+
   await step('the phone removes it, and it knows', async () => {
     const ended = client.next('ended')
     await ana.remove((await ana.devices())[0].id)
