@@ -159,11 +159,15 @@ tell(async atEnd => {
     const open = client.next('open')
     await client.connect()
     await open
-    const id = await beto.send(ana.number, 'otra vez')
-    await client.texts(1, entry => entry.text === 'otra vez')
-    assert.deepEqual(new Set(client.undecryptable), new Set([id]))
+    const ids = [
+      await beto.sendToGroup(group, 'otra vez en grupo'),
+      await beto.send(ana.number, 'otra vez')
+    ]
+    await client.texts(2, entry => entry.text.startsWith('otra vez'))
+    assert.deepEqual(new Set(client.undecryptable), new Set(ids))
     await client.send(beto.jid, 'ahora si')
-    await shown(beto, 'ahora si', 1)
+    await client.send(group, 'ahora si en grupo')
+    await shown(beto, 'ahora si', 2)
   })
 
   await step('the phone removes it, and it knows', async () => {

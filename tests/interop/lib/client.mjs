@@ -152,10 +152,10 @@ export class Client extends EventEmitter {
     return sent.key.id
   }
 
-  /** Loses every pairwise session, as a backup that was restored without them. Not while connected. */
+  /** Loses every session and sender key, as a backup restored without them. Not while connected. */
   async loseSessions() {
     const names = await readdir(this.folder)
-    const sessions = names.filter(name => name.startsWith('session-'))
+    const sessions = names.filter(name => /^(session|sender-key)-/.test(name))
     await Promise.all(sessions.map(name => rm(join(this.folder, name))))
     return sessions.length
   }
