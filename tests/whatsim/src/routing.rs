@@ -1,6 +1,9 @@
 //! Stanzas between devices: messages fanned out, acknowledgements, receipts, typing. It must not care
 //! whether a device is a phone in this process or a client on a socket, and cannot read a message.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use wacore::messages::MessageUtils;
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, JidExt as _, Node, NodeContent, Server};
 
@@ -96,6 +99,7 @@ impl World {
             }
             _ => self.direct_copies(&to, stanza),
         };
+        let missed = self.missed_devices(from, &to, stanza, &copies);
         for (device, encs) in copies {
             self.copy(from, stanza, &to, &device, encs);
         }
@@ -103,7 +107,50 @@ impl World {
         if !is_phone && self.faults.withholds_ack(&number) {
             return;
         }
-        self.acknowledge(from, stanza, Vec::new());
+        let more = missed.map(|phash| ("phash", phash));
+        self.acknowledge(from, stanza, more.into_iter().collect());
+    }
+
+    /// The hash of the devices a message should have been for, if the sender's list of them is not
+    /// the server's: it looks them up again then.
+    fn missed_devices(
+        &self,
+        from: DeviceId,
+        to: &Jid,
+        stanza: &Node,
+        copies: &[(Jid, Vec<Node>)],
+    ) -> Option<String> {
+        if to.is_group() {
+            let claimed = attr(stanza, "phash")?;
+            let members = self.groups.get(to.user.as_str())?.members.keys();
+            let all = members.flat_map(|account| self.devices_in(*account, Server::Lid));
+            return hash(all.collect()).filter(|phash| *phash != claimed);
+        }
+        stanza.get_optional_child("participants")?;
+        let space = if to.is_lid() { Server::Lid } else { Server::Pn };
+        let mut wanted: BTreeMap<DeviceId, Jid> = [self.account_of(to)?, from.account]
+            .into_iter()
+            .flat_map(|account| self.devices_in(account, space))
+            .filter_map(|jid| Some((self.device_of(&jid)?, jid)))
+            .collect();
+        wanted.remove(&from);
+        let reached: BTreeSet<DeviceId> = copies
+            .iter()
+            .filter_map(|(jid, _)| self.device_of(jid))
+            .collect();
+        if wanted.keys().all(|device| reached.contains(device)) {
+            return None;
+        }
+        hash(wanted.into_values().collect())
+    }
+
+    fn devices_in(&self, account: usize, space: Server) -> Vec<Jid> {
+        let account = &self.accounts[account];
+        account
+            .devices()
+            .into_iter()
+            .map(|device| account.jid(space, device))
+            .collect()
     }
 
     /// The copies of a message between two accounts: one for each device it names, or one for the
@@ -368,6 +415,11 @@ fn addressed(stanza: &Node) -> Vec<(Jid, Vec<Node>)> {
         .iter()
         .filter_map(|to| Some((jid(to, "jid")?, encs(to))))
         .collect()
+}
+
+/// The participant hash of a list of devices.
+fn hash(devices: Vec<Jid>) -> Option<String> {
+    MessageUtils::participant_list_hash(&devices).ok()
 }
 
 fn encs(node: &Node) -> Vec<Node> {

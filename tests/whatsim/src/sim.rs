@@ -192,7 +192,23 @@ impl Sim {
     /// # Errors
     /// `no_such_phone`, `no_such_group`, `phone_refused`.
     pub fn send_text(&self, number: &str, to: &str, text: &str) -> Result<String, SimError> {
-        self.shared.with(|world| world.send_text(number, to, text))
+        self.shared
+            .with(|world| world.send_text(number, to, text, None))
+    }
+
+    /// The same, dated by the server at `at`, Unix seconds: a message that was long on its way.
+    ///
+    /// # Errors
+    /// `no_such_phone`, `no_such_group`, `phone_refused`.
+    pub fn send_text_dated(
+        &self,
+        number: &str,
+        to: &str,
+        text: &str,
+        at: u64,
+    ) -> Result<String, SimError> {
+        self.shared
+            .with(|world| world.send_text(number, to, text, Some(at)))
     }
 
     /// A phone makes a group; answers its address.
@@ -369,13 +385,16 @@ impl World {
         number: &str,
         to: &str,
         text: &str,
+        at: Option<u64>,
     ) -> Result<String, SimError> {
         let account = self.account(number)?;
         let to = self.recipient(to)?;
         let (id, stanza) = self
             .with_phone(account, |phone, world| phone.compose_text(&to, text, world))?
             .map_err(refusal)?;
+        self.dated = at;
         self.phone_sends(account, vec![stanza]);
+        self.dated = None;
         Ok(id)
     }
 
