@@ -22,3 +22,4 @@ pub mod message;
 pub mod panel;
 pub mod session;
 pub mod store;
+pub mod web;
