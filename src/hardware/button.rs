@@ -130,13 +130,15 @@ impl Button {
         loop {
             let due = [self.physical.deadline(), self.remote.deadline(), self.lift];
             let due = due.into_iter().flatten().min();
+            // The next one waits until the one before has been let go of and has settled.
+            let idle = self.lift.is_none() && self.remote.deadline().is_none();
             tokio::select! {
                 edge = receive(&mut self.edges) => {
                     if let Some(event) = self.physical.edge(edge.edge, edge.at) {
                         return (Source::Physical, event);
                     }
                 }
-                press = receive(&mut self.presses), if self.lift.is_none() => {
+                press = receive(&mut self.presses), if idle => {
                     let now = Instant::now();
                     self.lift = Some(now + press.hold);
                     if let Some(event) = self.remote.edge(Edge::Down, now) {
