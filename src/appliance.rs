@@ -107,7 +107,7 @@ impl Appliance {
             events,
             Clock::scaled(self.time_scale),
             stopped.clone(),
-        )?;
+        );
         let bot = Bot::new(&store, config.bot, inbox.clone(), outbox.clone());
         let link = handle.link();
 
@@ -123,7 +123,7 @@ impl Appliance {
         tasks.optional("panel", {
             let inputs = panel::Inputs {
                 link: link.clone(),
-                counters: counters.clone(),
+                counters,
                 notices: notices.subscribe(),
             };
             let (button, handle) = (board.button, handle.clone());
@@ -135,13 +135,13 @@ impl Appliance {
         tasks.optional("web", {
             let states = web::States {
                 link: link.clone(),
-                counters,
-                frame: frame.clone(),
+                frames: frame.clone(),
                 inbox: inbox.watch(),
                 outbox: outbox.watch(),
                 board: board.name,
             };
-            web::serve(listener, states, board.remote, until_true(stopped))
+            let served = web::serve(listener, states, board.remote, until_true(stopped));
+            async move { Ok(served.await?) }
         });
         tasks.optional("tally", tally.run(link.clone()));
         tasks.optional("bot", {
@@ -249,9 +249,13 @@ fn session_settings(config: &Config) -> session::Settings {
 
 async fn quit(quit: Option<oneshot::Receiver<()>>) {
     match quit {
-        // A board that is gone has nobody at its keyboard.
-        Some(quit) if quit.await.is_ok() => {}
-        _ => std::future::pending().await,
+        Some(quit) => {
+            if quit.await.is_err() {
+                // A board that is gone has nobody at its keyboard.
+                std::future::pending().await
+            }
+        }
+        None => std::future::pending().await,
     }
 }
 

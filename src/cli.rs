@@ -10,14 +10,16 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Arg, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use embedded_graphics::geometry::Size;
 use tracing_subscriber::EnvFilter;
 
 use crate::appliance::{self, Appliance};
 use crate::config::{Config, ConfigError};
 use crate::hardware::desk::LogLine;
-use crate::panel;
+use crate::{hardware, panel};
 
 /// A command line or configuration that cannot be used (`EX_USAGE` of sysexits).
 const EXIT_USAGE: u8 = 64;
@@ -82,6 +84,9 @@ struct Render {
     /// In which language
     #[arg(long, value_name = "es|en", default_value = "es")]
     language: String,
+    /// On glass of another size, in pixels, such as 128x64
+    #[arg(long, value_name = "WxH")]
+    size: Option<String>,
     /// The PNG to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -202,13 +207,28 @@ fn configuration(args: &Run, flavor: Flavor) -> Result<Config, ConfigError> {
 }
 
 fn render(args: &Render) -> ExitCode {
-    match panel::render(&args.screen, &args.board, &args.language) {
-        Ok(png) => match std::fs::write(&args.out, png) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => usage(&format!("cannot write {}: {error}", args.out.display())),
-        },
-        Err(error) => usage(&error.to_string()),
+    match draw(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => usage(&format!("{error:#}")),
     }
+}
+
+fn draw(args: &Render) -> anyhow::Result<()> {
+    let mut look = panel::Look {
+        glass: hardware::glass(&args.board)?,
+        language: args.language.parse().map_err(anyhow::Error::msg)?,
+    };
+    if let Some(size) = &args.size {
+        let (width, height) = size
+            .split_once('x')
+            .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)))
+            .filter(|(width, height)| (64..=4096).contains(width) && (64..=4096).contains(height))
+            .with_context(|| format!("\"{size}\" is no size; write something like 240x240"))?;
+        look.glass.size = Size::new(width, height);
+    }
+    let frame = panel::render(&args.screen, &look).map_err(anyhow::Error::msg)?;
+    let png = frame.png().context("encoding the picture")?;
+    std::fs::write(&args.out, png).with_context(|| format!("cannot write {}", args.out.display()))
 }
 
 fn usage(message: &str) -> ExitCode {

@@ -216,10 +216,10 @@ fn build(table: &DeTable, faults: &mut Faults) -> Config {
     let language = top
         .choice(
             "language",
-            &[("es", Language::Spanish), ("en", Language::English)],
+            &[("es", Language::Es), ("en", Language::En)],
             faults,
         )
-        .unwrap_or(Language::Spanish);
+        .unwrap_or(Language::Es);
     let board_at = top.offset("board");
     let board = top
         .text("board", faults)

@@ -67,8 +67,16 @@ impl Supervisor {
         task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) {
         self.tasks.spawn(async move {
-            let error = ended(name, task).await;
-            tracing::error!(error = format!("{error:#}"), "the box goes on without it");
+            match tokio::spawn(task).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    let error = format!("{error:#}");
+                    tracing::error!(task = name, error, "task failed; the box goes on without it");
+                }
+                Err(error) => {
+                    tracing::error!(task = name, %error, "task panicked; the box goes on without it");
+                }
+            }
             std::future::pending().await
         });
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use embedded_graphics::geometry::OriginDimensions as _;
 use clap::Parser;
 use tokio::sync::{oneshot, watch};
 use vinculo::appliance::{Appliance, Doors};

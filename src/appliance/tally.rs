@@ -53,10 +53,13 @@ impl Tally {
                 self.read_new()?;
                 self.take(*pending.borrow_and_update());
             }
-            tokio::select! {
-                changed = link.changed() => changed?,
-                changed = seq.changed(), if !resetting => changed?,
-                changed = pending.changed(), if !resetting => changed?,
+            let changed = tokio::select! {
+                changed = link.changed() => changed,
+                changed = seq.changed(), if !resetting => changed,
+                changed = pending.changed(), if !resetting => changed,
+            };
+            if changed.is_err() {
+                return Ok(());
             }
         }
     }

@@ -72,6 +72,7 @@ impl BoxProcess {
     }
 
     /// Its process id.
+    #[allow(dead_code, reason = "the measurements use it, the suite does not")]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
