@@ -160,7 +160,7 @@ fn request(to: SocketAddr, method: &str, path: &str, body: &str) -> std::io::Res
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: box\r\nConnection: close\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )?;
