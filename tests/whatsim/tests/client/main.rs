@@ -11,6 +11,7 @@
 mod companion;
 mod control;
 mod endings;
+mod questions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
