@@ -2,7 +2,7 @@
 //! wait for the same database share one sync; asleep, without a wake-up of its own, while nobody
 //! waits.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
@@ -129,7 +129,7 @@ impl Queue {
     }
 }
 
-fn run(queue: &Queue, dir: &PathBuf, link: &Slot, log: &Slot) {
+fn run(queue: &Queue, dir: &Path, link: &Slot, log: &Slot) {
     loop {
         let work = queue.take();
         for (slot, waiting) in [(link, work.link), (log, work.log)] {
@@ -168,5 +168,14 @@ fn run(queue: &Queue, dir: &PathBuf, link: &Slot, log: &Slot) {
 /// how late its timers may be from the one that starts it, so this one, which starts them, allows
 /// half a minute: they then wake with other timers instead of waking the board. Best effort.
 fn be_lazy() {
-    let _ = std::fs::write("/proc/thread-self/timerslack_ns", "30000000000");
+    const NANOSECONDS: &str = "30000000000";
+    // The file is found under the thread's number, not under that of its process.
+    if let Ok(task) = std::fs::read_link("/proc/thread-self")
+        && let Some(thread) = task.file_name()
+    {
+        let _ = std::fs::write(
+            Path::new("/proc").join(thread).join("timerslack_ns"),
+            NANOSECONDS,
+        );
+    }
 }
