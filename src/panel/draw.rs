@@ -54,9 +54,9 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
         Screen::Linking { qr, left } => code::scan(&mut canvas, qr, *left, look),
         Screen::PairingCode { code, left } => code::typed(&mut canvas, code, *left, look),
         Screen::Online(online) => self::online(&mut canvas, online, texts),
-        Screen::Status(rows) => page(&mut canvas, texts.status, rows, texts),
-        Screen::Messages(rows) => page(&mut canvas, texts.messages, rows, texts),
-        Screen::About(rows) => page(&mut canvas, texts.about, rows, texts),
+        Screen::Status(rows) => page(&mut canvas, texts.status, rows, true, texts),
+        Screen::Messages(rows) => page(&mut canvas, texts.messages, rows, false, texts),
+        Screen::About(rows) => page(&mut canvas, texts.about, rows, false, texts),
         Screen::Hold { fiftieths, seconds } => {
             hold(&mut canvas, f32::from(*fiftieths) / 50.0, *seconds, texts);
         }
@@ -305,7 +305,7 @@ fn online(canvas: &mut Canvas, online: &Online, texts: &Texts) {
     for (column, number, label) in counted {
         let Some(column) = column else { continue };
         let style = Style::regular((shares.small * 3 / 4).max(8), theme.soft)
-            .at(Across::Left, Along::Bottom);
+            .at(Across::Left, Along::Middle);
         let text = format!("{} {}", compact(number), label.to_lowercase());
         canvas.paragraph(column, &text, &style);
     }
@@ -328,16 +328,16 @@ fn latest(
         ),
         (None, None) => (texts.no_messages, Style::regular(shares.body, theme.soft)),
         (None, Some(last)) => {
+            let cap = (shares.small * 5 / 6).max(8);
             let (head, text) = area.split_top(area.h * 34 / 100);
             let mut from = head;
             if let Some(time) = &last.time {
-                let style =
-                    Style::regular(shares.small, theme.soft).at(Across::Right, Along::Middle);
+                let style = Style::regular(cap, theme.soft).at(Across::Right, Along::Middle);
                 let (rest, clock) = head.split_left(head.w * 3 / 4);
                 canvas.paragraph(clock, time, &style);
                 from = rest;
             }
-            let style = Style::bold(shares.small, theme.soft)
+            let style = Style::bold(cap, theme.soft)
                 .foreign()
                 .at(Across::Left, Along::Middle);
             canvas.paragraph(from, &last.from, &style);
@@ -362,8 +362,8 @@ fn compact(number: u64) -> String {
     }
 }
 
-/// A page of lines.
-fn page(canvas: &mut Canvas, head: &str, rows: &[Row], texts: &Texts) {
+/// A page of lines. `long`: its values want a line of their own where there is room for it.
+fn page(canvas: &mut Canvas, head: &str, rows: &[Row], long: bool, texts: &Texts) {
     let glass = canvas.area();
     let shares = Shares::of(glass);
     let theme = canvas.theme();
@@ -373,6 +373,7 @@ fn page(canvas: &mut Canvas, head: &str, rows: &[Row], texts: &Texts) {
     let mut left = rest.inset_xy(shares.margin, (shares.margin / 2).max(1));
     let count = i32::try_from(rows.len()).unwrap_or(i32::MAX).max(1);
     let height = (left.h / count).min(glass.h / 5);
+    let stacked = long && height * 2 >= shares.body * 5;
     let rule = Area::new(left.x, top.bottom() - 1, left.w, (glass.h / 200).max(1));
     canvas.fill(rule, theme.line);
     for row in rows {
@@ -396,6 +397,17 @@ fn page(canvas: &mut Canvas, head: &str, rows: &[Row], texts: &Texts) {
             Value::Text(text) => text.as_str(),
             Value::Heading(screen) => heading(screen, texts),
         };
+        if stacked {
+            let (what, which) = line.split_top(line.h * 42 / 100);
+            let cap = (shares.small * 3 / 4).max(8);
+            let style = Style::regular(cap, theme.soft).at(Across::Left, Along::Middle);
+            canvas.paragraph(what, label, &style);
+            let style = Style::bold(shares.body, theme.ink)
+                .foreign()
+                .at(Across::Left, Along::Top);
+            canvas.paragraph(which, value, &style);
+            continue;
+        }
         let style = Style::regular(shares.small, theme.soft).at(Across::Left, Along::Middle);
         let (what, _) = line.split_left(line.w * 60 / 100);
         let taken = canvas.paragraph(what, label, &style) + shares.margin;
