@@ -1,5 +1,6 @@
 //! Every screen at every size in both languages: nothing falls off the glass, no text is cut, and
-//! the code is read back from the pixels.
+//! the code is read back from the pixels. With `VINCULO_SHEET` naming a folder, every picture is
+//! also written there for people to look at.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use embedded_graphics::geometry::Size;
