@@ -185,3 +185,66 @@ pub fn drive(
         .spawn(work)
         .map(DisplayThread)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::sync::mpsc;
+
+    use embedded_graphics::pixelcolor::Rgb888;
+
+    use super::*;
+
+    /// Refuses the first picture, and tells of every one.
+    struct Shaky {
+        told: mpsc::Sender<&'static str>,
+        refused: bool,
+    }
+
+    impl Display for Shaky {
+        fn size(&self) -> Size {
+            Size::new(8, 8)
+        }
+
+        fn present(&mut self, frame: &Frame) -> io::Result<()> {
+            self.told.send(frame.screen).unwrap();
+            if self.refused {
+                return Ok(());
+            }
+            self.refused = true;
+            Err(io::Error::other("the cable is loose"))
+        }
+    }
+
+    fn frame(screen: &'static str) -> Arc<Frame> {
+        let mut frame = Frame::new(Size::new(8, 8), Rgb888::new(0, 0, 0));
+        frame.screen = screen;
+        Arc::new(frame)
+    }
+
+    #[test]
+    fn a_display_that_fails_gets_the_picture_again_and_ends_with_its_sender() {
+        let (told, telling) = mpsc::channel();
+        let display = Box::new(Shaky {
+            told,
+            refused: false,
+        });
+        let (frames, watch) = watch::channel(frame("first"));
+        let thread = drive(display, watch).unwrap();
+        assert_eq!(telling.recv().unwrap(), "first");
+        assert_eq!(telling.recv().unwrap(), "first");
+        frames.send_replace(frame("second"));
+        assert_eq!(telling.recv().unwrap(), "second");
+        drop(frames);
+        thread.join();
+        assert!(telling.recv().is_err());
+    }
+
+    #[test]
+    fn a_board_that_is_not_known_is_answered_with_those_that_are() {
+        let Err(error) = open("nothing", None, &desk::LogLine::default()) else {
+            panic!("there is no such board")
+        };
+        assert!(error.to_string().contains("headless, desk"), "{error}");
+    }
+}

@@ -7,13 +7,15 @@ use super::area::Area;
 use super::canvas::Canvas;
 use super::fit::{Across, Along, Style};
 use super::model::Picture;
-use super::screen::{Label, Last, Online, Row, Screen, Value, Warning};
+use super::screen::Screen;
 use super::text::{Language, Says, Texts, fill};
 use super::theme::Severity;
 use crate::hardware::{Frame, Glass};
 use crate::session::link::{LinkTrouble, StopReason};
 
 mod code;
+mod online;
+mod page;
 
 /// The glass a screen is drawn for, and the language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +55,10 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
         Screen::Starting => splash(&mut canvas, texts),
         Screen::Linking { qr, left } => code::scan(&mut canvas, qr, *left, look),
         Screen::PairingCode { code, left } => code::typed(&mut canvas, code, *left, look),
-        Screen::Online(online) => self::online(&mut canvas, online, texts),
-        Screen::Status(rows) => page(&mut canvas, texts.status, rows, texts),
-        Screen::Messages(rows) => page(&mut canvas, texts.messages, rows, texts),
-        Screen::About(rows) => page(&mut canvas, texts.about, rows, texts),
+        Screen::Online(online) => online::glance(&mut canvas, online, texts),
+        Screen::Status(rows) => page::rows(&mut canvas, texts.status, rows, true, texts),
+        Screen::Messages(rows) => page::rows(&mut canvas, texts.messages, rows, false, texts),
+        Screen::About(rows) => page::rows(&mut canvas, texts.about, rows, false, texts),
         Screen::Hold { fiftieths, seconds } => {
             hold(&mut canvas, f32::from(*fiftieths) / 50.0, *seconds, texts);
         }
@@ -239,172 +241,6 @@ fn splash(canvas: &mut Canvas, texts: &Texts) {
     canvas.paragraph(name, "vínculo", &style);
     let style = Style::regular(shares.body, theme.soft).at(Across::Middle, Along::Middle);
     canvas.paragraph(below, texts.starting.head, &style);
-}
-
-/// Linked: the word, the number, and how busy it is.
-fn online(canvas: &mut Canvas, online: &Online, texts: &Texts) {
-    let glass = canvas.area();
-    let shares = Shares::of(glass);
-    let theme = canvas.theme();
-    let severity = match online.warning {
-        Some(_) => Severity::Warn,
-        None => Severity::Good,
-    };
-    let roomy = glass.h >= 110;
-    let height = if roomy {
-        glass.h * 25 / 100
-    } else {
-        shares.band
-    };
-    let rest = band(canvas, glass, height, severity, texts.online);
-    let inner = rest.inset_xy(shares.margin, (shares.margin / 2).max(2));
-
-    let (share, first) = if roomy { (36, 56) } else { (74, 46) };
-    let (who, below) = inner.split_top(inner.h * share / 100);
-    let (number, name) = who.split_top(who.h * first / 100);
-    let style = Style::bold(shares.head * 9 / 10, theme.ink).at(Across::Left, Along::Middle);
-    canvas.paragraph(number, &online.number, &style);
-    let style = Style::regular(shares.body, theme.soft)
-        .foreign()
-        .at(Across::Left, Along::Middle);
-    canvas.paragraph(name, &online.name, &style);
-
-    let warning = online.warning.map(|warning| match warning {
-        Warning::StoreSetAside => texts.store_set_aside,
-        Warning::SendingLimited => texts.sending_limited,
-    });
-    if !roomy {
-        let line = match warning {
-            Some(warning) => warning.to_owned(),
-            None => format!("{} {}", online.received, texts.received.to_lowercase()),
-        };
-        let style = Style::regular(shares.small, theme.ink).at(Across::Left, Along::Bottom);
-        canvas.paragraph(below, &line, &style);
-        return;
-    }
-
-    let (middle, counters) = below.split_bottom((glass.h * 12 / 100).max(12));
-    let rule = Area::new(middle.x, middle.y, middle.w, (glass.h / 200).max(1));
-    canvas.fill(rule, theme.line);
-    let middle = middle.inset_xy(0, (shares.margin / 4).max(1));
-    latest(canvas, middle, warning, online.last.as_ref(), texts);
-    let rule = Area::new(counters.x, counters.y, counters.w, (glass.h / 200).max(1));
-    canvas.fill(rule, theme.line);
-    // Two columns want the width of four words.
-    let (left, right) = match glass.w {
-        ..200 => (counters, None),
-        _ => {
-            let (left, right) = counters.split_left(counters.w / 2);
-            (left, Some(right))
-        }
-    };
-    let counted = [
-        (Some(left), online.received, texts.received),
-        (right, online.answered, texts.answered),
-    ];
-    for (column, number, label) in counted {
-        let Some(column) = column else { continue };
-        let style = Style::regular((shares.small * 3 / 4).max(8), theme.soft)
-            .at(Across::Left, Along::Bottom);
-        let text = format!("{} {}", compact(number), label.to_lowercase());
-        canvas.paragraph(column, &text, &style);
-    }
-}
-
-/// The latest message, or what is more important than that.
-fn latest(
-    canvas: &mut Canvas,
-    area: Area,
-    warning: Option<&str>,
-    last: Option<&Last>,
-    texts: &Texts,
-) {
-    let shares = Shares::of(canvas.area());
-    let theme = canvas.theme();
-    let (text, style) = match (warning, last) {
-        (Some(warning), _) => (
-            warning,
-            Style::bold(shares.body, theme.band(Severity::Warn).0),
-        ),
-        (None, None) => (texts.no_messages, Style::regular(shares.body, theme.soft)),
-        (None, Some(last)) => {
-            let (head, text) = area.split_top(area.h * 34 / 100);
-            let mut from = head;
-            if let Some(time) = &last.time {
-                let style =
-                    Style::regular(shares.small, theme.soft).at(Across::Right, Along::Middle);
-                let (rest, clock) = head.split_left(head.w * 3 / 4);
-                canvas.paragraph(clock, time, &style);
-                from = rest;
-            }
-            let style = Style::bold(shares.small, theme.soft)
-                .foreign()
-                .at(Across::Left, Along::Middle);
-            canvas.paragraph(from, &last.from, &style);
-            let style = Style::regular(shares.body, theme.ink)
-                .foreign()
-                .lines(2)
-                .at(Across::Left, Along::Top);
-            canvas.paragraph(text, &last.text, &style);
-            return;
-        }
-    };
-    let style = style.lines(2).at(Across::Left, Along::Middle);
-    canvas.paragraph(area, text, &style);
-}
-
-/// A number that is read at a glance: exact up to four digits, rounded down beyond.
-fn compact(number: u64) -> String {
-    match number {
-        0..10_000 => number.to_string(),
-        10_000..1_000_000 => format!("{}k", number / 1000),
-        _ => format!("{}M", number / 1_000_000),
-    }
-}
-
-/// A page of lines.
-fn page(canvas: &mut Canvas, head: &str, rows: &[Row], texts: &Texts) {
-    let glass = canvas.area();
-    let shares = Shares::of(glass);
-    let theme = canvas.theme();
-    let (top, rest) = glass.split_top(shares.band * 2 / 3);
-    let head_style = Style::bold(shares.head * 9 / 10, theme.ink).at(Across::Left, Along::Middle);
-    canvas.paragraph(top.inset_xy(shares.margin, 1), head, &head_style);
-    let mut left = rest.inset_xy(shares.margin, (shares.margin / 2).max(1));
-    let count = i32::try_from(rows.len()).unwrap_or(i32::MAX).max(1);
-    let height = (left.h / count).min(glass.h / 5);
-    let rule = Area::new(left.x, top.bottom() - 1, left.w, (glass.h / 200).max(1));
-    canvas.fill(rule, theme.line);
-    for row in rows {
-        let (line, below) = left.split_top(height);
-        left = below;
-        let label = match row.label {
-            Label::State => texts.state,
-            Label::Number => texts.number,
-            Label::Name => texts.name,
-            Label::Since => texts.since,
-            Label::Last => texts.last,
-            Label::Received => texts.received,
-            Label::Answered => texts.answered,
-            Label::Pending => texts.pending,
-            Label::Failed => texts.failed,
-            Label::Version => texts.version,
-            Label::Board => texts.board,
-            Label::Licence => texts.licence,
-        };
-        let value = match &row.value {
-            Value::Text(text) => text.as_str(),
-            Value::Heading(screen) => heading(screen, texts),
-        };
-        let style = Style::regular(shares.small, theme.soft).at(Across::Left, Along::Middle);
-        let (what, _) = line.split_left(line.w * 60 / 100);
-        let taken = canvas.paragraph(what, label, &style) + shares.margin;
-        let style = Style::bold(shares.body, theme.ink)
-            .foreign()
-            .at(Across::Right, Along::Middle);
-        let (_, which) = line.split_left(taken);
-        canvas.paragraph(which, value, &style);
-    }
 }
 
 /// The ring that fills while the button is held.

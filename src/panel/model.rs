@@ -8,7 +8,7 @@ use jiff::Zoned;
 use tokio::time::Instant;
 
 use super::qr::Qr;
-use super::screen::{Countdown, Label, Last, Online, Row, Screen, Value, Warning};
+use super::screen::{Countdown, Last, Online, Screen, Warning};
 use super::wall;
 use super::{Counters, Notices, Settings};
 use crate::hardware::ButtonEvent;
@@ -337,40 +337,6 @@ impl Model {
             time: wall::server_time(last.at, wall),
         })
     }
-
-    fn status(&self, now: Instant, wall: Option<&Zoned>) -> Vec<Row> {
-        let mut rows = vec![Row {
-            label: Label::State,
-            value: Value::Heading(Box::new(self.home(now, wall).0)),
-        }];
-        if let Link::Online(account) = &self.link {
-            rows.push(row(Label::Number, wall::number(&account.number)));
-            if !account.name.is_empty() {
-                rows.push(row(Label::Name, account.name.clone()));
-            }
-            if let Some(since) = wall::moment(account.since, now, wall) {
-                rows.push(row(Label::Since, since));
-            }
-        }
-        rows
-    }
-
-    fn messages(&self) -> Vec<Row> {
-        vec![
-            row(Label::Received, self.counters.received.to_string()),
-            row(Label::Answered, self.counters.answered.to_string()),
-            row(Label::Pending, self.counters.pending.to_string()),
-            row(Label::Failed, self.counters.failed.to_string()),
-        ]
-    }
-
-    fn about(&self) -> Vec<Row> {
-        vec![
-            row(Label::Version, env!("CARGO_PKG_VERSION").into()),
-            row(Label::Board, self.settings.board.clone()),
-            row(Label::Licence, "AGPL-3.0".into()),
-        ]
-    }
 }
 
 /// A ring that is full when the hold is complete, and the moment of its next step.
@@ -394,12 +360,6 @@ fn seconds_up(time: Duration) -> u32 {
     u32::try_from(time.as_nanos().div_ceil(1_000_000_000)).unwrap_or(u32::MAX)
 }
 
-fn row(label: Label, value: String) -> Row {
-    Row {
-        label,
-        value: Value::Text(value),
-    }
-}
-
+mod pages;
 #[cfg(test)]
 mod tests;

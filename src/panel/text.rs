@@ -231,8 +231,8 @@ static ES: Texts = Texts {
     version: "Versión",
     board: "Placa",
     licence: "Licencia",
-    store_set_aside: "Se apartó un archivo dañado",
-    sending_limited: "WhatsApp limita los envíos",
+    store_set_aside: "Archivo dañado apartado",
+    sending_limited: "WhatsApp limita envíos",
 };
 
 static EN: Texts = Texts {
@@ -353,7 +353,7 @@ static EN: Texts = Texts {
     version: "Version",
     board: "Board",
     licence: "Licence",
-    store_set_aside: "A damaged file was set aside",
+    store_set_aside: "Damaged file set aside",
     sending_limited: "WhatsApp limits sending",
 };
 

@@ -151,3 +151,86 @@ fn colour(of: Rgb888) -> Color {
 fn clamp(position: u32) -> u16 {
     u16::try_from(position).unwrap_or(u16::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    const WHITE: Rgb888 = Rgb888::new(255, 255, 255);
+    const BLACK: Rgb888 = Rgb888::new(0, 0, 0);
+
+    /// A picture of 240 by 240 with a made-up code of 57 modules, every second one dark.
+    fn picture() -> Frame {
+        let mut frame = Frame::new(Size::new(240, 240), WHITE);
+        let code = CodeArea {
+            left: 6,
+            top: 6,
+            modules: 57,
+            scale: 4,
+        };
+        frame.code = Some(code);
+        for y in 0..228 {
+            for x in 0..228 {
+                if (x / 4 + y / 4) % 2 == 0 {
+                    frame.set(x + 6, y + 6, BLACK);
+                }
+            }
+        }
+        frame
+    }
+
+    #[test]
+    fn a_picture_that_fits_is_shown_as_it_is() {
+        let frame = picture();
+        let (view, whole) = view(&frame, Size::new(240, 240));
+        assert!(whole);
+        assert_eq!(view.rgb(), frame.rgb());
+    }
+
+    #[test]
+    fn a_code_without_room_is_shown_alone_at_a_pixel_a_module() {
+        let (view, whole) = view(&picture(), Size::new(80, 72));
+        assert!(!whole);
+        assert_eq!(view.size(), Size::new(61, 61));
+        for (x, y, dark) in [(1, 1, false), (2, 2, true), (3, 2, false), (58, 58, true)] {
+            let expected = if dark { BLACK } else { WHITE };
+            assert_eq!(view.pixel(x, y), Some(expected), "{x}, {y}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_shrunk_into_the_room_there_is() {
+        let mut frame = picture();
+        frame.code = None;
+        for room in [(80, 44), (200, 100), (100, 220), (1, 1)] {
+            let (view, whole) = view(&frame, Size::new(room.0, room.1));
+            assert!(!whole);
+            let size = view.size();
+            assert!(
+                size.width <= room.0.max(2) && size.height <= room.1.max(2),
+                "{size:?}"
+            );
+        }
+        let (view, _) = view(&frame, Size::new(30, 30));
+        let mean = view.pixel(15, 15).unwrap().r();
+        assert!((100..=155).contains(&mean), "{mean}");
+    }
+
+    #[test]
+    fn only_cells_that_changed_are_written() {
+        let mut cells = Cells::default();
+        let mut frame = Frame::new(Size::new(40, 20), WHITE);
+        let mut first = Vec::new();
+        cells.show(&mut first, &frame, 80).unwrap();
+        let mut again = Vec::new();
+        cells.show(&mut again, &frame, 80).unwrap();
+        assert!(again.is_empty());
+        frame.set(3, 3, BLACK);
+        cells.show(&mut again, &frame, 80).unwrap();
+        let text = String::from_utf8(again).unwrap();
+        assert_eq!(text.matches(UPPER).count(), 1);
+        // Row 1, column 3, in a terminal that counts from one, with the picture in the middle.
+        assert!(text.contains("\u{1b}[2;24H"), "{text:?}");
+    }
+}
