@@ -17,10 +17,17 @@
 //! Imports point one way: [`session`] knows nothing of the inbox, the outbox, the panel or the
 //! web; only the appliance knows everyone.
 
+pub mod appliance;
 pub mod bot;
+pub mod cli;
+pub mod config;
 pub mod dispatch;
+pub mod hardware;
 pub mod inbox;
 pub mod message;
 pub mod outbox;
+pub mod panel;
 pub mod session;
 pub mod store;
+pub mod supervisor;
+pub mod web;

@@ -1,2 +1,7 @@
-//! The command line.
-fn main() {}
+//! The program that is shipped. Everything is in the library; see [`vinculo::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vinculo::cli::main(vinculo::cli::Flavor::Service)
+}

@@ -5,13 +5,62 @@
 //! [`Event`]s, what is wanted comes in as [`Order`]s, and what is true is in a `watch` of
 //! [`Link`].
 
+mod backoff;
+mod client;
+mod clock;
+mod ending;
+mod endpoint;
+mod http;
+pub mod keys;
 pub mod link;
+mod machine;
+mod queue;
+mod record;
+mod runtime;
+mod task;
+mod tls;
+mod transport;
+mod verdict;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use clock::Clock;
+pub use endpoint::{Endpoint, EndpointError};
 pub use link::Link;
+pub use task::spawn;
 
 use crate::message::{Draft, Incoming, MessageId};
+
+/// How a session behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the service is.
+    pub endpoint: Endpoint,
+    /// The operating system that the phone shows beside the browser's name in its list of linked
+    /// devices, such as "Linux". The service refuses pairing codes for names it does not know.
+    pub system: String,
+    /// The owner's phone number, digits with the country code. With it a pairing code is offered
+    /// beside the QR.
+    pub phone_number: Option<String>,
+    /// Whether the QR begins with the web address that lets a phone's own camera open WhatsApp.
+    /// The code grows by a version with it, from 57 modules to 61.
+    pub qr_prefix: bool,
+    /// Whether the account may appear online all day. That mutes the owner's phone.
+    pub stay_available: bool,
+}
+
+impl Settings {
+    /// What suits most boxes.
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            system: "Linux".to_owned(),
+            phone_number: None,
+            qr_prefix: false,
+            stay_available: false,
+        }
+    }
+}
 
 /// What the session tells the dispatcher.
 #[derive(Debug)]

@@ -243,6 +243,16 @@ impl Store {
         self.order(Order::Reset).await
     }
 
+    /// Deletes the link's database and everything of it that was ever set aside, and opens a fresh
+    /// one; what the other one holds stays. Handles behave as with [`Self::reset`]. What a power
+    /// cut in the middle leaves is either the old database or none.
+    ///
+    /// # Errors
+    /// When the disk refuses; the old keys may then still be there.
+    pub async fn forget_link(&self) -> Result<(), StoreError> {
+        self.order(Order::ForgetLink).await
+    }
+
     /// Commits both databases and takes them away from every handle, which answer
     /// [`StoreError::Closed`] from now on.
     ///

@@ -2,7 +2,7 @@
 //! wait for the same database share one sync; asleep, without a wake-up of its own, while nobody
 //! waits.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
@@ -18,6 +18,7 @@ type Answer = oneshot::Sender<Result<(), StoreError>>;
 pub(super) enum Order {
     BeginReset,
     Reset,
+    ForgetLink,
     Close,
 }
 
@@ -129,7 +130,7 @@ impl Queue {
     }
 }
 
-fn run(queue: &Queue, dir: &PathBuf, link: &Slot, log: &Slot) {
+fn run(queue: &Queue, dir: &Path, link: &Slot, log: &Slot) {
     loop {
         let work = queue.take();
         for (slot, waiting) in [(link, work.link), (log, work.log)] {
@@ -146,6 +147,7 @@ fn run(queue: &Queue, dir: &PathBuf, link: &Slot, log: &Slot) {
             let result = match order {
                 Order::BeginReset => opening::begin_reset(dir),
                 Order::Reset => opening::reset(dir, link, log),
+                Order::ForgetLink => opening::replace(dir, &[link]),
                 Order::Close => {
                     let results = [link, log].map(|slot| match slot.commit() {
                         Err(StoreError::Closed) => Ok(()),

@@ -159,8 +159,9 @@ impl Engine {
         Ok(value)
     }
 
-    /// All changes at once or none. The caller sees to it that nobody else reads or writes.
-    pub fn apply(&self, changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>) -> Result<(), StoreError> {
+    /// All changes at once or none; tells whether there was anything to change. The caller sees to
+    /// it that nobody else reads or writes.
+    pub fn apply(&self, changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>) -> Result<bool, StoreError> {
         let total: usize = changes.values().flatten().map(Vec::len).sum();
         // A large batch brings its large values to the disk first, under generations that are
         // named as garbage until the batch itself takes them over.
@@ -168,20 +169,29 @@ impl Engine {
         let mut batch = Changes::default();
         let mut replaced = Vec::new();
         for (key, value) in changes {
-            if let Some(record) = self.db.get(&key)?
-                && let Record::Head(old) = chunks::parse(&record)?
+            let before = self.db.get(&key)?;
+            if let Some(before) = &before
+                && let Record::Head(old) = chunks::parse(before)?
             {
                 replaced.push(old);
             }
             match value {
+                // What is as it should be is not written: cards wear out.
+                None if before.is_none() => {}
                 None => batch.remove(key),
-                Some(value) if value.len() <= CHUNK => batch.insert(key, chunks::inline(&value)),
+                Some(value) if value.len() <= CHUNK => {
+                    let record = chunks::inline(&value);
+                    if before.as_deref() != Some(record.as_slice()) {
+                        batch.insert(key, record);
+                    }
+                }
                 Some(value) => {
                     let head = self.place(&value, staged, &mut batch)?;
                     batch.insert(key, chunks::head(head));
                 }
             }
         }
+        let changed = !batch.ops.is_empty();
         let mut sweep = Vec::new();
         for old in replaced {
             if old.length <= PORTION as u64 {
@@ -197,7 +207,7 @@ impl Engine {
         for generation in sweep {
             self.sweep(generation)?;
         }
-        Ok(())
+        Ok(changed)
     }
 
     fn place(&self, value: &[u8], staged: bool, batch: &mut Changes) -> Result<Head, StoreError> {
@@ -256,7 +266,24 @@ impl Engine {
         if self.unsynced.load(Ordering::Relaxed) + cost > PORTION as u64 {
             self.commit()?;
         }
-        self.db.apply_batch(changes.batch)?;
+        // A batch costs the library two writes more than a change alone, which is whole anyway.
+        let mut ops = changes.ops;
+        if ops.len() <= 1 {
+            match ops.pop() {
+                Some((key, Some(record))) => self.db.insert(key, record)?,
+                Some((key, None)) => self.db.remove(key)?,
+                None => None,
+            };
+        } else {
+            let mut batch = sled::Batch::default();
+            for (key, record) in ops {
+                match record {
+                    Some(record) => batch.insert(key, record),
+                    None => batch.remove(key),
+                }
+            }
+            self.db.apply_batch(batch)?;
+        }
         self.unsynced.fetch_add(cost, Ordering::Relaxed);
         Ok(())
     }
@@ -288,18 +315,18 @@ impl Engine {
 
 #[derive(Default)]
 struct Changes {
-    batch: sled::Batch,
+    ops: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     cost: usize,
 }
 
 impl Changes {
     fn insert(&mut self, key: Vec<u8>, record: Vec<u8>) {
         self.cost += OVERHEAD + key.len() + record.len();
-        self.batch.insert(key, record);
+        self.ops.push((key, Some(record)));
     }
 
     fn remove(&mut self, key: Vec<u8>) {
         self.cost += OVERHEAD + key.len();
-        self.batch.remove(key);
+        self.ops.push((key, None));
     }
 }

@@ -120,7 +120,7 @@ fn attempt(path: &Path, slot: &Slot, doubtful: bool) -> Result<Engine, Failure> 
         fs::create_dir(path).map_err(io)?;
         disk::sync_dir(&slot.dir).map_err(io)?;
     } else {
-        remove_snapshots(path, doubtful).map_err(io)?;
+        rehearse(path, slot)?;
     }
     let engine = open_engine(path, slot.options).map_err(|error| match error {
         StoreError::Database(sled::Error::Io(error)) => io_failure(path, error),
@@ -157,12 +157,18 @@ fn attempt(path: &Path, slot: &Slot, doubtful: bool) -> Result<Engine, Failure> 
 }
 
 fn open_engine(path: &Path, options: Options) -> Result<Engine, StoreError> {
+    let db = open_library(path)?;
+    let file = fs::File::open(path.join("db")).map_err(StoreError::disk("open the database"))?;
+    Ok(Engine::new(db, file, path.join("blobs"), options))
+}
+
+fn open_library(path: &Path) -> Result<sled::Db, StoreError> {
     let config = sled::Config::new()
         .path(path)
         .cache_capacity(CACHE_BYTES)
         .flush_every_ms(Some(FLUSH_EVERY_MS));
     let mut tries = 0;
-    let db = loop {
+    loop {
         match config.open() {
             // A database of this process that was just closed is let go by the library's threads
             // a moment later. Another process cannot be it: ours has the directory.
@@ -172,11 +178,9 @@ fn open_engine(path: &Path, options: Options) -> Result<Engine, StoreError> {
                 tries += 1;
                 std::thread::sleep(Duration::from_millis(10));
             }
-            result => break result?,
+            result => return Ok(result?),
         }
-    };
-    let file = fs::File::open(path.join("db")).map_err(StoreError::disk("open the database"))?;
-    Ok(Engine::new(db, file, path.join("blobs"), options))
+    }
 }
 
 /// A file that cannot be used because of what is around it; anything else is the database's fault.
@@ -191,21 +195,71 @@ fn io_failure(path: &Path, source: std::io::Error) -> Failure {
     }
 }
 
-/// Takes away what the library trips over. A snapshot only shortens an opening, but a half-written
-/// one fails it; and a doubtful database is better read from its log alone.
-fn remove_snapshots(path: &Path, all: bool) -> std::io::Result<()> {
-    let mut removed = false;
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with("snap.") && (all || name.ends_with(".generating")) {
-            fs::remove_file(entry.path())?;
-            removed = true;
+/// Opens a copy, to have its snapshot before the database itself is touched.
+///
+/// The library's recovery writes a snapshot, renames it, and then overwrites every segment it no
+/// longer needs, without making the name durable first. With the overwriting on the disk and the
+/// name not, it takes the next time the whole database for torn at its beginning. So the snapshot
+/// is made on a copy and put in place durably; the opening proper then finds it there. The copy is
+/// never synced and lives for a moment: it costs memory and no flash.
+fn rehearse(path: &Path, slot: &Slot) -> Result<(), Failure> {
+    let stage = slot.dir.join(rehearsal(slot.name));
+    let io = |error| io_failure(path, error);
+    remove_half_snapshots(path).map_err(io)?;
+    let known = snapshots(path).map_err(io)?;
+    let set = || -> std::io::Result<()> {
+        disk::remove_tree(&stage)?;
+        fs::create_dir(&stage)?;
+        for name in known.iter().map(String::as_str).chain(["conf", "db"]) {
+            fs::copy(path.join(name), stage.join(name))?;
+        }
+        Ok(())
+    };
+    match set() {
+        // A full disk is no reason to stay down: the danger is a cut in the next moment.
+        Err(error) if error.kind() == ErrorKind::StorageFull => {
+            tracing::warn!(database = slot.name, "no space to open it with care");
+            return disk::remove_tree(&stage).map_err(io);
+        }
+        set => set.map_err(io)?,
+    }
+    drop(open_library(&stage)?);
+    let newest = snapshots(&stage).map_err(io)?.pop();
+    if let Some(newest) = newest
+        && !known.contains(&newest)
+    {
+        let content = fs::read(stage.join(&newest)).map_err(io)?;
+        disk::write_durably(path, &newest, &content).map_err(io)?;
+        for old in &known {
+            disk::remove_durably(path, old).map_err(io)?;
         }
     }
-    if removed {
-        disk::sync_dir(path)?;
+    disk::remove_tree(&stage).map_err(io)
+}
+
+fn rehearsal(name: &str) -> String {
+    format!("{name}.rehearsal")
+}
+
+/// The names of the library's snapshots, the oldest first.
+fn snapshots(path: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with("snap.") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The library takes a half-written snapshot for the newest one and gives up on it.
+fn remove_half_snapshots(path: &Path) -> std::io::Result<()> {
+    for name in snapshots(path)? {
+        if name.matches('.').count() > 1 {
+            disk::remove_durably(path, &name)?;
+        }
     }
     Ok(())
 }
@@ -257,14 +311,21 @@ pub(super) fn begin_reset(dir: &Path) -> Result<(), StoreError> {
     disk::write_durably(dir, RESET, b"").map_err(StoreError::disk("begin a reset"))
 }
 
-/// Marker, close, delete, reopen, marker away. Overwriting would be pointless: flash memory writes
-/// elsewhere. Databases get another name first, so that a half-deleted one is never opened.
+/// Marker, delete and reopen, marker away.
 pub(super) fn reset(dir: &Path, link: &Slot, log: &Slot) -> Result<(), StoreError> {
     begin_reset(dir)?;
-    link.empty();
-    log.empty();
+    replace(dir, &[link, log])?;
+    disk::remove_durably(dir, RESET).map_err(StoreError::disk("finish a reset"))
+}
+
+/// Closes and deletes databases and opens fresh ones. Overwriting would be pointless: flash memory
+/// writes elsewhere. They get another name first, so that a half-deleted one is never opened.
+pub(super) fn replace(dir: &Path, slots: &[&Slot]) -> Result<(), StoreError> {
+    for slot in slots {
+        slot.empty();
+    }
     let forget = || -> std::io::Result<()> {
-        for slot in [link, log] {
+        for slot in slots {
             for (_, path) in aside(dir, slot.name)? {
                 disk::remove_tree(&path)?;
             }
@@ -281,7 +342,7 @@ pub(super) fn reset(dir: &Path, link: &Slot, log: &Slot) -> Result<(), StoreErro
         finish_removals(dir)
     };
     forget().map_err(StoreError::disk("delete the databases"))?;
-    for slot in [link, log] {
+    for slot in slots {
         open(slot).map_err(|error| match error {
             OpenError::Database { source, .. } => source,
             OpenError::Io { source, .. } => StoreError::disk("open a fresh database")(source),
@@ -290,12 +351,13 @@ pub(super) fn reset(dir: &Path, link: &Slot, log: &Slot) -> Result<(), StoreErro
             }
         })?;
     }
-    disk::remove_durably(dir, RESET).map_err(StoreError::disk("finish a reset"))
+    Ok(())
 }
 
 fn finish_removals(dir: &Path) -> std::io::Result<()> {
-    for name in ["link.gone", "log.gone"] {
-        disk::remove_tree(&dir.join(name))?;
+    for name in ["link", "log"] {
+        disk::remove_tree(&dir.join(format!("{name}.gone")))?;
+        disk::remove_tree(&dir.join(rehearsal(name)))?;
     }
     disk::sync_dir(dir)
 }

@@ -82,11 +82,13 @@ impl Slot {
         self.check()?;
         let result = self.guard(|| engine.apply(changes));
         // Even a failed batch may have left portions behind that the next commit is to cover.
-        self.applied.fetch_add(1, Ordering::AcqRel);
+        if !matches!(result, Ok(false)) {
+            self.applied.fetch_add(1, Ordering::AcqRel);
+        }
         if let Err(error @ StoreError::Disk { .. }) = &result {
             self.fail(error);
         }
-        result
+        result.map(|_| ())
     }
 
     /// Whether a commit would find nothing to do.

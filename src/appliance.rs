@@ -1,0 +1,281 @@
+//! The only file that knows everyone: builds the rooms, runs them, and drains them in order.
+//!
+//! The order is the point. The first picture comes before anything that can take time or fail;
+//! the store before anything that writes; the session last, so that nothing arrives before there
+//! is somebody to keep it. On the way out the session stops first, then what it had told is
+//! stored, then the store is closed.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::bot::Bot;
+use crate::cli::Flavor;
+use crate::config::Config;
+use crate::hardware::desk::LogLine;
+use crate::hardware::{self, Frame};
+use crate::inbox::{Inbox, ServiceClock};
+use crate::outbox::{self, Outbox};
+use crate::panel::{self, Notices};
+use crate::session::{self, Clock, Link};
+use crate::store::{self, Store};
+use crate::supervisor::Supervisor;
+use crate::{dispatch, web};
+
+mod tally;
+
+use tally::Tally;
+
+/// Events that may wait for the dispatcher before the session has to wait.
+const EVENTS: usize = 256;
+
+/// How long the session, and then the dispatcher, may take to drain. Together they stay within
+/// the five seconds a stop may take in all.
+const SESSION_DRAIN: Duration = Duration::from_millis(3_300);
+const DISPATCH_DRAIN: Duration = Duration::from_millis(1_000);
+
+/// A box that is configured and not yet running.
+pub struct Appliance {
+    config: Config,
+    flavor: Flavor,
+    time_scale: NonZeroU32,
+    log: LogLine,
+}
+
+/// What a running box shows to the program around it.
+pub struct Doors {
+    /// The latest picture.
+    pub frame: watch::Receiver<Arc<Frame>>,
+    /// The link's state.
+    pub link: watch::Receiver<Link>,
+    /// Where the status page listens.
+    pub web: SocketAddr,
+}
+
+impl Appliance {
+    /// Puts the parts together; nothing runs yet. `time_scale` is 1 outside tests; `log` is where
+    /// the log goes, which a board may want to show.
+    pub fn new(config: Config, flavor: Flavor, time_scale: NonZeroU32, log: LogLine) -> Self {
+        Self {
+            config,
+            flavor,
+            time_scale,
+            log,
+        }
+    }
+
+    /// Runs until `stop` is ready, then drains. `ready` is called once everything is up.
+    ///
+    /// # Errors
+    /// When the board or the data directory cannot be used, or a vital task fails, with its name.
+    pub async fn run(
+        self,
+        stop: impl Future<Output = ()>,
+        ready: impl FnOnce(Doors),
+    ) -> anyhow::Result<()> {
+        let config = self.config;
+
+        // A splash before anything that can take time or fail.
+        let board = hardware::open(&config.board, None, &self.log)?;
+        let panel_settings = panel::Settings {
+            glass: board.glass,
+            language: config.language,
+            board: board.name.to_owned(),
+            prefer_pairing_code: false,
+        };
+        let (frames, frame) = panel::frames(&panel_settings);
+        let display = hardware::drive(board.display, frame.clone()).context("the display")?;
+
+        // What keeps messages comes before what lets them arrive.
+        let store = open(&config, self.flavor)?;
+        let inbox = Inbox::open(&store, config.inbox, ServiceClock::default())
+            .context("opening the inbox")?;
+        let outbox = Outbox::open(&store, config.outbox).context("opening the outbox")?;
+
+        let (stopping, stopped) = watch::channel(false);
+        let (events, received) = mpsc::channel(EVENTS);
+        let (handle, session) = session::spawn(
+            session_settings(&config),
+            store.clone(),
+            events,
+            Clock::scaled(self.time_scale),
+            stopped.clone(),
+        );
+        let bot = Bot::new(&store, config.bot, inbox.clone(), outbox.clone());
+        let link = handle.link();
+
+        // Nobody at a screen or a web page may cost the link: their tasks are not vital.
+        let listener = web::bind(config.web).await?;
+        let web_address = listener.local_addr().context("the status page's address")?;
+        let (tally, counters) = Tally::new(inbox.clone(), outbox.clone());
+        let notices = watch::Sender::new(Notices {
+            store_set_aside: !store.opened().set_aside.is_empty(),
+            sending_limited: false,
+        });
+        let mut tasks = Supervisor::default();
+        tasks.optional("panel", {
+            let inputs = panel::Inputs {
+                link: link.clone(),
+                counters,
+                notices: notices.subscribe(),
+            };
+            let (button, handle) = (board.button, handle.clone());
+            async move {
+                panel::run(inputs, button, handle, frames, panel_settings).await;
+                Ok(())
+            }
+        });
+        tasks.optional("web", {
+            let states = web::States {
+                link: link.clone(),
+                frames: frame.clone(),
+                inbox: inbox.watch(),
+                outbox: outbox.watch(),
+                board: board.name,
+            };
+            let served = web::serve(listener, states, board.remote, until_true(stopped));
+            async move { Ok(served.await?) }
+        });
+        tasks.optional("tally", tally.run(link.clone()));
+        tasks.optional("bot", {
+            let link = link.clone();
+            async move {
+                bot.run(link).await;
+                Ok(())
+            }
+        });
+        tasks.vital("outbox", {
+            let (outbox, handle) = (outbox.clone(), handle.clone());
+            async move {
+                outbox::deliver(outbox, handle).await;
+                Ok(())
+            }
+        });
+        let dispatch = tokio::spawn(dispatch::run(received, inbox.clone(), outbox.clone()));
+        let mut session = tokio::spawn(session);
+        tracing::info!(address = %web_address, "status page listens");
+        ready(Doors {
+            frame,
+            link,
+            web: web_address,
+        });
+
+        let ended = tokio::select! {
+            () = stop => Ok(()),
+            () = quit(board.quit) => Ok(()),
+            error = tasks.first_failure() => Err(error),
+            ended = &mut session => Err(session_ended(ended)),
+        };
+
+        let _ = stopping.send(true);
+        if ended.is_ok() {
+            drain(session, dispatch).await;
+        }
+        drop(tasks);
+        // The panel held the pictures' sender; without it the display lets go of the glass.
+        tokio::task::yield_now().await;
+        display.join();
+        store.close().await.context("closing the store")?;
+        ended
+    }
+}
+
+/// The session stops first, so that what it has told can still be stored.
+async fn drain(session: JoinHandle<anyhow::Result<()>>, dispatch: JoinHandle<()>) {
+    match timeout(SESSION_DRAIN, session).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => {
+            tracing::error!(error = format!("{error:#}"), "the session did not end cleanly");
+        }
+        Ok(Err(error)) => tracing::error!(%error, "the session panicked at the end"),
+        Err(_) => tracing::warn!("the session did not end in time"),
+    }
+    if timeout(DISPATCH_DRAIN, dispatch).await.is_err() {
+        tracing::warn!("messages may be delivered again: they were not stored in time");
+    }
+}
+
+fn session_ended(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(Ok(())) => anyhow::anyhow!("the session task ended, which it never should"),
+        Ok(Err(error)) => error.context("the session task failed"),
+        Err(error) => anyhow::anyhow!(error).context("the session task panicked"),
+    }
+}
+
+/// A directory belongs either to the real service or to simulators: a certificate chain that a
+/// simulator made the link accept is kept with it.
+fn open(config: &Config, flavor: Flavor) -> anyhow::Result<Store> {
+    let dir = &config.data_dir;
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("cannot create the data directory {}", dir.display()))?;
+    match flavor {
+        Flavor::Service if store::is_simulated(dir) => bail!(
+            "{} was used with a simulator and must not meet the real service; \
+             choose another data directory, or delete this one",
+            dir.display()
+        ),
+        Flavor::Service => {}
+        Flavor::Simulator => {
+            let used = ["link", "log"].iter().any(|name| dir.join(name).exists());
+            if used && !store::is_simulated(dir) {
+                bail!(
+                    "{} belongs to a real link, which a simulator must not touch; \
+                     choose another data directory",
+                    dir.display()
+                );
+            }
+            store::mark_simulated(dir).context("marking the data directory")?;
+        }
+    }
+    Ok(Store::open(dir)?)
+}
+
+fn session_settings(config: &Config) -> session::Settings {
+    session::Settings {
+        phone_number: config.session.phone_number.clone(),
+        qr_prefix: config.session.qr_prefix,
+        stay_available: config.session.stay_available,
+        ..session::Settings::new(config.session.endpoint.clone())
+    }
+}
+
+async fn quit(quit: Option<oneshot::Receiver<()>>) {
+    match quit {
+        Some(quit) => {
+            if quit.await.is_err() {
+                // A board that is gone has nobody at its keyboard.
+                std::future::pending().await
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn until_true(mut flag: watch::Receiver<bool>) {
+    // A sender that is gone counts as true: whoever could have told has ended.
+    let _ = flag.wait_for(|flag| *flag).await;
+}
+
+/// Ready when the service manager or a person at the terminal wants the process to end.
+///
+/// # Errors
+/// When the signals cannot be watched.
+pub fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,237 @@
+//! The command line, shared by `vinculo` and by the `box` example of the tests.
+//!
+//! The two differ in one thing only, [`Flavor`]: `box` is built with development features, talks
+//! to a simulator on loopback and may scale time; `vinculo` does none of that. Exit codes follow
+//! sysexits: 64 for a command line or a configuration that cannot be used, 70 for a failure
+//! while running.
+
+use std::io::Write as _;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Arg, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use embedded_graphics::geometry::Size;
+use tracing_subscriber::EnvFilter;
+
+use crate::appliance::{self, Appliance};
+use crate::config::{Config, ConfigError};
+use crate::hardware::desk::LogLine;
+use crate::{hardware, panel};
+
+/// A command line or configuration that cannot be used (`EX_USAGE` of sysexits).
+const EXIT_USAGE: u8 = 64;
+/// A failure while running (`EX_SOFTWARE`).
+const EXIT_SOFTWARE: u8 = 70;
+
+/// Which of the two programs this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    /// The program that is shipped: the real service, a data directory no simulator has touched.
+    Service,
+    /// The program of the tests: a simulator on loopback, a marked data directory, scaled time.
+    Simulator,
+}
+
+#[derive(Parser)]
+#[command(version, about = "Keeps one WhatsApp number linked, around the clock")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the box (the default)
+    Run(Run),
+    /// Read a configuration and name everything wrong with it
+    CheckConfig {
+        /// The TOML file
+        file: PathBuf,
+    },
+    /// Draw one screen into a PNG
+    Render(Render),
+}
+
+#[derive(Args, Default)]
+struct Run {
+    /// The configuration file; without it the defaults are in force
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Which display and button: desk, headless
+    #[arg(long, value_name = "NAME")]
+    board: Option<String>,
+    /// Where the link and the messages are kept
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The service's WebSocket address
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// Where the status page listens, such as 127.0.0.1:8080
+    #[arg(long, value_name = "ADDR")]
+    web: Option<String>,
+}
+
+#[derive(Args)]
+struct Render {
+    /// The screen's name; an unknown one lists them all
+    screen: String,
+    /// For which display
+    #[arg(long, value_name = "NAME", default_value = "headless")]
+    board: String,
+    /// In which language
+    #[arg(long, value_name = "es|en", default_value = "es")]
+    language: String,
+    /// On glass of another size, in pixels, such as 128x64
+    #[arg(long, value_name = "WxH")]
+    size: Option<String>,
+    /// The PNG to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Runs the program: reads the arguments of this process and returns its exit code.
+pub fn main(flavor: Flavor) -> ExitCode {
+    let mut command = Cli::command();
+    if flavor == Flavor::Simulator {
+        command = command.name("box").mut_subcommand("run", |run| {
+            run.arg(
+                Arg::new("time-scale")
+                    .long("time-scale")
+                    .value_name("N")
+                    .value_parser(clap::value_parser!(u32).range(1..=100_000))
+                    .help("Let time pass N times as fast"),
+            )
+        });
+    }
+    let matches = match command.try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitCode::from(EXIT_USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    match cli.command {
+        None => run(&Run::default(), flavor, NonZeroU32::MIN),
+        Some(Command::Run(args)) => run(&args, flavor, time_scale(&matches)),
+        Some(Command::CheckConfig { file }) => match Config::read(&file) {
+            Ok(_) => {
+                println!("{}: no faults", file.display());
+                ExitCode::SUCCESS
+            }
+            Err(error) => usage(&error.to_string()),
+        },
+        Some(Command::Render(args)) => render(&args),
+    }
+}
+
+fn time_scale(matches: &ArgMatches) -> NonZeroU32 {
+    matches
+        .subcommand()
+        .and_then(|(_, run)| run.try_get_one::<u32>("time-scale").ok().flatten())
+        .and_then(|scale| NonZeroU32::new(*scale))
+        .unwrap_or(NonZeroU32::MIN)
+}
+
+fn run(args: &Run, flavor: Flavor, time_scale: NonZeroU32) -> ExitCode {
+    let config = match configuration(args, flavor) {
+        Ok(config) => config,
+        Err(error) => return usage(&error.to_string()),
+    };
+    let log = start_log();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(async {
+            Appliance::new(config, flavor, time_scale, log)
+                .run(appliance::stop_signal()?, |_| {})
+                .await
+        }),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "vinculo ends");
+            let _ = writeln!(std::io::stderr(), "vinculo: {error:#}");
+            ExitCode::from(EXIT_SOFTWARE)
+        }
+    }
+}
+
+/// Starts the log and returns the door through which a board may show it. `VINCULO_LOG` sets the
+/// level; by default this program's own `info`, and warnings of everything it is built on.
+pub fn start_log() -> LogLine {
+    let line = LogLine::default();
+    let filter = EnvFilter::try_from_env("VINCULO_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,vinculo=info"));
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(line.clone())
+        .try_init();
+    // Only a program that embeds this one can have started a log of its own before.
+    drop(started);
+    line
+}
+
+fn configuration(args: &Run, flavor: Flavor) -> Result<Config, ConfigError> {
+    let mut config = match &args.config {
+        Some(file) => Config::read(file)?,
+        None => Config::default(),
+    };
+    config.apply_arguments(
+        args.board.as_deref(),
+        args.data_dir.as_deref(),
+        args.endpoint.as_deref(),
+        args.web.as_deref(),
+    )?;
+    if flavor == Flavor::Simulator {
+        config.require_loopback()?;
+    }
+    Ok(config)
+}
+
+fn render(args: &Render) -> ExitCode {
+    match draw(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => usage(&format!("{error:#}")),
+    }
+}
+
+fn draw(args: &Render) -> anyhow::Result<()> {
+    let mut look = panel::Look {
+        glass: hardware::glass(&args.board)?,
+        language: args.language.parse().map_err(anyhow::Error::msg)?,
+    };
+    if let Some(size) = &args.size {
+        let (width, height) = size
+            .split_once('x')
+            .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)))
+            .filter(|(width, height)| (64..=4096).contains(width) && (64..=4096).contains(height))
+            .with_context(|| format!("\"{size}\" is no size; write something like 240x240"))?;
+        look.glass.size = Size::new(width, height);
+    }
+    let frame = panel::render(&args.screen, &look).map_err(anyhow::Error::msg)?;
+    let png = frame.png().context("encoding the picture")?;
+    std::fs::write(&args.out, png).with_context(|| format!("cannot write {}", args.out.display()))
+}
+
+fn usage(message: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "vinculo: {message}");
+    ExitCode::from(EXIT_USAGE)
+}

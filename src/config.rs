@@ -1,0 +1,478 @@
+//! The configuration: TOML in, [`Config`] out, every fault at once with its line and a remedy.
+//!
+//! Everything has a default, so that a box without a configuration file links and runs. It must
+//! never guess: a key it does not know, or a value it cannot read, is a fault.
+
+mod reader;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use toml::de::DeTable;
+
+pub use reader::Fault;
+use reader::{Faults, Section};
+
+use crate::panel::Language;
+use crate::session::Endpoint;
+use crate::{bot, hardware, inbox, outbox};
+
+/// Everything a person can set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The language of the screen.
+    pub language: Language,
+    /// Which display and button.
+    pub board: String,
+    /// Where the link and the messages are kept.
+    pub data_dir: PathBuf,
+    /// The status page's address.
+    pub web: SocketAddr,
+    /// The link's own settings.
+    pub session: SessionConfig,
+    /// How long messages are kept.
+    pub inbox: inbox::Settings,
+    /// How fast messages are sent.
+    pub outbox: outbox::Settings,
+    /// Automatic answers.
+    pub bot: bot::Settings,
+}
+
+/// What a person can set about the link.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// The service's WebSocket.
+    pub endpoint: Endpoint,
+    /// For linking by pairing code: the number's digits with the country code.
+    pub phone_number: Option<String>,
+    /// Put the address of the phone's own linking page in front of the QR's payload.
+    pub qr_prefix: bool,
+    /// Show the account as online all day, which mutes the phone's notifications.
+    pub stay_available: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let mut faults = Faults::new("");
+        build(&DeTable::new(), &mut faults)
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// The file could not be read.
+    Unreadable {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It was read, and these things are wrong with it.
+    Faulty {
+        /// Which file; `None` for the command line.
+        file: Option<PathBuf>,
+        /// In the order of their lines; never empty.
+        faults: Vec<Fault>,
+    },
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigError::Unreadable { file, error } => write!(
+                f,
+                "cannot read {}: {error}; check the path and that this user may read it",
+                file.display()
+            ),
+            ConfigError::Faulty { file, faults } => {
+                match file {
+                    Some(file) => write!(f, "{} has {}", file.display(), count(faults.len()))?,
+                    None => write!(f, "the command line has {}", count(faults.len()))?,
+                }
+                for fault in faults {
+                    write!(f, "\n  {fault}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn count(faults: usize) -> String {
+    if faults == 1 {
+        "1 fault:".to_owned()
+    } else {
+        format!("{faults} faults:")
+    }
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or with every fault it has.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file).map_err(|error| ConfigError::Unreadable {
+            file: file.to_owned(),
+            error,
+        })?;
+        Self::parse(&text).map_err(|faults| ConfigError::Faulty {
+            file: Some(file.to_owned()),
+            faults,
+        })
+    }
+
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// With every fault it has, in the order of their lines.
+    pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
+        let mut faults = Faults::new(text);
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            faults.note(
+                error.span().map_or(0, |span| span.start),
+                format!("not TOML: {}", error.message()),
+                "compare the line with the examples in the README",
+            );
+        }
+        // A half-parsed table would only add faults that are not the reader's.
+        if !errors.is_empty() {
+            return Err(faults.into_found());
+        }
+        let config = build(table.get_ref(), &mut faults);
+        let found = faults.into_found();
+        if found.is_empty() {
+            Ok(config)
+        } else {
+            Err(found)
+        }
+    }
+
+    /// Lets the command line override the file.
+    ///
+    /// # Errors
+    /// With every argument that cannot be used.
+    pub fn apply_arguments(
+        &mut self,
+        board: Option<&str>,
+        data_dir: Option<&Path>,
+        endpoint: Option<&str>,
+        web: Option<&str>,
+    ) -> Result<(), ConfigError> {
+        let mut faults = Faults::new("");
+        if let Some(board) = board.and_then(|name| read_board(name, 0, &mut faults)) {
+            self.board = board;
+        }
+        if let Some(dir) = data_dir {
+            self.data_dir = dir.to_owned();
+        }
+        if let Some(url) = endpoint.and_then(|url| read_endpoint(url, 0, &mut faults)) {
+            self.session.endpoint = url;
+        }
+        if let Some(web) = web.and_then(|web| read_address(web, 0, &mut faults)) {
+            self.web = web;
+        }
+        command_line(faults)
+    }
+
+    /// For programs that trust a simulator: the endpoint must be on this machine.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn require_loopback(&self) -> Result<(), ConfigError> {
+        let mut faults = Faults::new("");
+        if !self.session.endpoint.is_loopback() {
+            faults.note(
+                0,
+                format!("{} is not on this machine", self.session.endpoint),
+                "this program trusts simulators and takes only 127.0.0.1 and [::1]",
+            );
+        }
+        command_line(faults)
+    }
+}
+
+fn command_line(faults: Faults) -> Result<(), ConfigError> {
+    let faults: Vec<_> = faults
+        .into_found()
+        .into_iter()
+        .map(|fault| Fault { line: 0, ..fault })
+        .collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigError::Faulty { file: None, faults })
+    }
+}
+
+fn build(table: &DeTable, faults: &mut Faults) -> Config {
+    let mut top = Section::new("", Some(table));
+    let language = top
+        .choice(
+            "language",
+            &[("es", Language::Es), ("en", Language::En)],
+            faults,
+        )
+        .unwrap_or(Language::Es);
+    let board_at = top.offset("board");
+    let board = top
+        .text("board", faults)
+        .and_then(|name| read_board(&name, board_at, faults))
+        .unwrap_or_else(|| hardware::desk::NAME.to_owned());
+    let data_dir = top
+        .text("data_dir", faults)
+        .map_or_else(default_data_dir, PathBuf::from);
+
+    let mut link = Section::new("link", top.table("link", faults));
+    let endpoint_at = link.offset("endpoint");
+    let number_at = link.offset("phone_number");
+    let endpoint = link
+        .text("endpoint", faults)
+        .and_then(|address| read_endpoint(&address, endpoint_at, faults));
+    let session = SessionConfig {
+        endpoint: endpoint.unwrap_or_else(service_endpoint),
+        phone_number: link
+            .text("phone_number", faults)
+            .and_then(|number| read_number(&number, number_at, faults)),
+        qr_prefix: link
+            .choice("qr", &[("bare", false), ("prefixed", true)], faults)
+            .unwrap_or(false),
+        stay_available: link.flag("stay_available", faults).unwrap_or(false),
+    };
+    link.finish(faults);
+
+    let mut web = Section::new("web", top.table("web", faults));
+    let listen_at = web.offset("listen");
+    let listen = web
+        .text("listen", faults)
+        .and_then(|text| read_address(&text, listen_at, faults))
+        .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
+    web.finish(faults);
+
+    let inbox = read_inbox(&mut top, faults);
+    let outbox = read_outbox(&mut top, faults);
+    let bot = read_bot(&mut top, faults);
+    top.finish(faults);
+    Config {
+        language,
+        board,
+        data_dir,
+        web: listen,
+        session,
+        inbox,
+        outbox,
+        bot,
+    }
+}
+
+fn service_endpoint() -> Endpoint {
+    #[expect(clippy::expect_used, reason = "a constant, which a test parses")]
+    Endpoint::new(Endpoint::SERVICE).expect("the service's own address")
+}
+
+/// systemd names the state directory; anybody else gets a folder of the user's own.
+fn default_data_dir() -> PathBuf {
+    if let Some(dir) = std::env::var_os("STATE_DIRECTORY") {
+        return PathBuf::from(dir);
+    }
+    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    std::env::var_os("XDG_STATE_HOME")
+        .map_or_else(|| home.join(".local/state"), PathBuf::from)
+        .join("vinculo")
+}
+
+fn read_board(name: &str, at: usize, faults: &mut Faults) -> Option<String> {
+    if hardware::BOARDS.contains(&name) {
+        return Some(name.to_owned());
+    }
+    faults.note(
+        at,
+        format!("there is no board called \"{name}\""),
+        format!("use one of {}", hardware::BOARDS.join(", ")),
+    );
+    None
+}
+
+fn read_endpoint(text: &str, at: usize, faults: &mut Faults) -> Option<Endpoint> {
+    match Endpoint::new(text) {
+        Ok(endpoint) => Some(endpoint),
+        Err(error) => {
+            faults.note(
+                at,
+                error.to_string(),
+                format!("leave it out, or write \"{}\"", Endpoint::SERVICE),
+            );
+            None
+        }
+    }
+}
+
+fn read_address(text: &str, at: usize, faults: &mut Faults) -> Option<SocketAddr> {
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Some(address),
+        Ok(address) => {
+            faults.note(
+                at,
+                format!("the status page has no login and would be open at {address}"),
+                "use 127.0.0.1 or [::1] and reach it through ssh -L",
+            );
+            None
+        }
+        Err(_) => {
+            faults.note(
+                at,
+                format!("\"{text}\" is no address with a port"),
+                "write something like \"127.0.0.1:8080\"",
+            );
+            None
+        }
+    }
+}
+
+/// A number as the pairing code wants it: digits with the country code. The bounds are E.164's
+/// fifteen digits at most, and the seven that the protocol crate asks for at least.
+fn read_number(text: &str, at: usize, faults: &mut Faults) -> Option<String> {
+    let digits: String = text
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '-' | '+' | '(' | ')'))
+        .collect();
+    let plausible = digits.chars().all(|c| c.is_ascii_digit())
+        && (7..=15).contains(&digits.len())
+        && !digits.starts_with('0');
+    if plausible {
+        return Some(digits);
+    }
+    faults.note(
+        at,
+        "`phone_number` is no phone number with a country code".to_owned(),
+        "write all its digits, for Colombia \"57\" first",
+    );
+    None
+}
+
+fn read_inbox(top: &mut Section, faults: &mut Faults) -> inbox::Settings {
+    let mut section = Section::new("inbox", top.table("inbox", faults));
+    let default = inbox::Settings::default();
+    let settings = inbox::Settings {
+        max_messages: section
+            .number("max_messages", 100..=1_000_000, faults)
+            .unwrap_or(default.max_messages),
+        max_age: section
+            .duration("max_age", faults)
+            .unwrap_or(default.max_age),
+        ..default
+    };
+    section.finish(faults);
+    settings
+}
+
+fn read_outbox(top: &mut Section, faults: &mut Faults) -> outbox::Settings {
+    let mut section = Section::new("outbox", top.table("outbox", faults));
+    let default = outbox::Settings::default();
+    let settings = outbox::Settings {
+        max_pending: section
+            .number("max_pending", 1..=100_000, faults)
+            .unwrap_or(default.max_pending),
+        pacing: outbox::Pacing {
+            gap: section
+                .duration("gap", faults)
+                .unwrap_or(default.pacing.gap),
+            gap_to_new: section
+                .duration("new_chat_gap", faults)
+                .unwrap_or(default.pacing.gap_to_new),
+            ..default.pacing
+        },
+        ..default
+    };
+    section.finish(faults);
+    settings
+}
+
+fn read_bot(top: &mut Section, faults: &mut Faults) -> bot::Settings {
+    let mut section = Section::new("bot", top.table("bot", faults));
+    let mut settings = bot::Settings::new(bot::Rules::default());
+    if let Some(age) = section.duration("max_age", faults) {
+        settings.fresh_for = age;
+    }
+    if let Some(pause) = section.duration("owner_pause", faults) {
+        settings.owner_pause = pause;
+    }
+    if let Some(groups) = section.flag("groups", faults) {
+        settings.groups = groups;
+    }
+    let zone_at = section.offset("time_zone");
+    if let Some(name) = section.text("time_zone", faults) {
+        match TimeZone::get(&name) {
+            Ok(zone) => settings.time_zone = zone,
+            Err(_) => faults.note(
+                zone_at,
+                format!("this machine knows no time zone \"{name}\""),
+                "write it as in \"America/Bogota\", and install tzdata if it is missing",
+            ),
+        }
+    }
+    section.finish(faults);
+    settings.rules = read_rules(top, faults);
+    settings
+}
+
+fn read_rules(top: &mut Section, faults: &mut Faults) -> bot::Rules {
+    let tables = top.tables("answer", faults);
+    let mut offsets = Vec::with_capacity(tables.len());
+    let mut rules = Vec::with_capacity(tables.len());
+    for (start, table) in tables {
+        let mut section = Section::new("[answer]", Some(table));
+        let when = section.texts("when", faults);
+        let say = section.text("say", faults);
+        for (key, missing) in [("when", when.is_none()), ("say", say.is_none())] {
+            if missing && section.value(key).is_none() {
+                faults.note(
+                    start,
+                    format!("an [[answer]] without `{key}`"),
+                    format!("add `{key} = \"...\"` to it"),
+                );
+            }
+        }
+        let hours = section.texts("hours", faults).unwrap_or_default();
+        let every = section.text("every", faults);
+        let groups = section.flag("groups", faults);
+        let at = |key: &str| match section.offset(key) {
+            0 => start,
+            offset => offset,
+        };
+        let places = ["when", "say", "hours", "every", "groups"].map(|key| (key, at(key)));
+        section.finish(faults);
+        if let (Some(when), Some(say)) = (when, say) {
+            offsets.push(places);
+            rules.push(bot::RuleSettings {
+                when,
+                say,
+                hours,
+                every,
+                groups,
+            });
+        }
+    }
+    match bot::Rules::new(rules) {
+        Ok(rules) => rules,
+        Err(found) => {
+            for fault in found {
+                let at = offsets
+                    .get(fault.rule)
+                    .and_then(|places| places.iter().find(|(key, _)| *key == fault.key))
+                    .map_or(0, |(_, at)| *at);
+                faults.note(at, fault.problem, fault.remedy);
+            }
+            bot::Rules::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

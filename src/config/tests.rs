@@ -1,0 +1,102 @@
+//! A configuration as somebody writes it at a kitchen table, and what is said about it.
+
+use super::*;
+
+fn faults(text: &str) -> Vec<String> {
+    Config::parse(text)
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn an_empty_file_is_a_whole_configuration() {
+    let config = Config::parse("").unwrap();
+    assert_eq!(config.session.endpoint.as_str(), Endpoint::SERVICE);
+    assert_eq!(config.web, SocketAddr::from(([127, 0, 0, 1], 8080)));
+    assert!(config.session.phone_number.is_none());
+    assert!(!config.session.stay_available);
+}
+
+#[test]
+fn every_key_of_the_readme_is_understood() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let config = Config::parse(example).unwrap();
+    assert_eq!(config.session.phone_number.as_deref(), Some("573000000001"));
+    assert_eq!(config.bot.rules.iter().count(), 2);
+}
+
+#[test]
+fn all_faults_are_told_at_once_with_line_and_remedy() {
+    let found = faults(
+        "langage = \"es\"\n\
+         board = \"toaster\"\n\
+         [web]\n\
+         listen = \"0.0.0.0:80\"\n\
+         [bot]\n\
+         max_age = \"soon\"\n",
+    );
+    assert_eq!(found.len(), 4, "{found:#?}");
+    assert!(found[0].starts_with("line 1: unknown key `langage`"));
+    assert!(found[0].ends_with("did you mean `language`?"));
+    assert!(found[1].starts_with("line 2: there is no board called \"toaster\""));
+    assert!(found[1].contains("desk"));
+    assert!(found[2].starts_with("line 4: the status page has no login"));
+    assert!(found[3].starts_with("line 6: `max_age` cannot be read"));
+}
+
+#[test]
+fn a_rule_that_cannot_work_is_named_by_its_line() {
+    let found = faults(
+        "[[answer]]\n\
+         when = \"hola\"\n\
+         say = \"Hola {nombre}\"\n\
+         [[answer]]\n\
+         when = \"/(/\"\n\
+         say = \"x\"\n\
+         [[answer]]\n\
+         say = \"x\"\n",
+    );
+    assert_eq!(found.len(), 3, "{found:#?}");
+    for (fault, line) in found.iter().zip(["line 3:", "line 5:", "line 7:"]) {
+        assert!(fault.starts_with(line), "{fault}");
+    }
+}
+
+#[test]
+fn what_is_not_toml_is_shown_where_it_breaks() {
+    let found = faults("language = \"es\"\nboard = desk\n");
+    assert!(found[0].starts_with("line 2: not TOML"), "{found:#?}");
+}
+
+#[test]
+fn nothing_is_sent_in_clear_over_a_network() {
+    let found = faults("[link]\nendpoint = \"ws://192.0.2.1/ws/chat\"\n");
+    assert!(found[0].contains("use wss://"), "{found:#?}");
+}
+
+#[test]
+fn a_phone_number_may_be_written_as_people_write_it() {
+    let config = Config::parse("[link]\nphone_number = \"+57 300 000-0001\"\n").unwrap();
+    assert_eq!(config.session.phone_number.as_deref(), Some("573000000001"));
+    for wrong in ["300", "0573000000001", "57 300 CASA"] {
+        assert!(Config::parse(&format!("[link]\nphone_number = \"{wrong}\"\n")).is_err());
+    }
+}
+
+#[test]
+fn the_command_line_overrides_and_is_judged_the_same() {
+    let mut config = Config::default();
+    config
+        .apply_arguments(None, None, Some("ws://127.0.0.1:5/ws/chat"), None)
+        .unwrap();
+    assert!(config.require_loopback().is_ok());
+    let error = config
+        .apply_arguments(Some("toaster"), None, None, Some("0.0.0.0:1"))
+        .unwrap_err();
+    assert!(error.to_string().starts_with("the command line has 2 faults:"));
+    assert!(Config::default().require_loopback().is_err());
+}

@@ -1,0 +1,219 @@
+//! The face of the box: what is known becomes a screen, a screen becomes a picture, a press
+//! becomes an order.
+//!
+//! [`model`] is a pure fold of states, [`draw`] a pure function from a screen to pixels, and
+//! [`run`] the task between them. It draws only when the picture changes, never waits for an
+//! order, and never shows a code that has expired.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::hardware::{Button, Frame, Glass};
+use crate::message::ServerTime;
+use crate::session::{Handle, Link};
+
+pub mod area;
+pub mod canvas;
+pub mod draw;
+pub mod emblem;
+pub mod fit;
+pub mod font;
+#[cfg(test)]
+mod looks;
+pub mod model;
+pub mod qr;
+pub mod sample;
+pub mod screen;
+#[cfg(test)]
+mod tests;
+pub mod text;
+pub mod theme;
+pub mod wall;
+
+pub use draw::Look;
+pub use model::Action;
+pub use sample::{render, samples};
+pub use screen::Screen;
+pub use text::Language;
+
+/// How often the counters may change the picture: messages can come by the hundred.
+const COUNTERS_PACE: Duration = Duration::from_millis(250);
+
+/// What the panel watches.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// The session's state.
+    pub link: watch::Receiver<Link>,
+    /// How busy the box is.
+    pub counters: watch::Receiver<Counters>,
+    /// What a person should know beside the link.
+    pub notices: watch::Receiver<Notices>,
+}
+
+/// How busy the box is. Filled by the appliance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages that arrived.
+    pub received: u64,
+    /// Messages that were answered.
+    pub answered: u64,
+    /// Messages that wait to be sent.
+    pub pending: u64,
+    /// Messages the service refused.
+    pub failed: u64,
+    /// The latest message that arrived.
+    pub last_message: Option<LastMessage>,
+}
+
+/// The latest message that arrived.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LastMessage {
+    /// The name or number of who wrote.
+    pub from: String,
+    /// What it says, or what it is.
+    pub text: String,
+    /// When the service took it in.
+    pub at: ServerTime,
+}
+
+impl std::fmt::Debug for LastMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LastMessage")
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a person should know beside the link. Filled by the appliance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notices {
+    /// A database did not open and was set aside.
+    pub store_set_aside: bool,
+    /// The service refuses messages to new chats for a while (463).
+    pub sending_limited: bool,
+}
+
+/// What does not change while the panel runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What it is shown on.
+    pub glass: Glass,
+    /// The words.
+    pub language: Language,
+    /// The board's name, for the last page.
+    pub board: String,
+    /// Show the code to type first, where there is one.
+    pub prefer_pairing_code: bool,
+}
+
+impl Settings {
+    fn look(&self) -> Look {
+        Look {
+            glass: self.glass,
+            language: self.language,
+        }
+    }
+}
+
+/// The channel pictures go through; it holds the first one already, so that a display has
+/// something to show before anything else has started.
+pub fn frames(settings: &Settings) -> (watch::Sender<Arc<Frame>>, watch::Receiver<Arc<Frame>>) {
+    watch::channel(Arc::new(
+        draw::draw(&Screen::Starting, &settings.look()).frame,
+    ))
+}
+
+/// Shows what is known and passes on what is pressed, until the session is gone.
+pub async fn run(
+    mut inputs: Inputs,
+    mut button: Button,
+    session: Handle,
+    frames: watch::Sender<Arc<Frame>>,
+    settings: Settings,
+) {
+    let look = settings.look();
+    let mut model = model::Model::new(settings);
+    model.set_link(inputs.link.borrow_and_update().clone());
+    model.set_counters(inputs.counters.borrow_and_update().clone());
+    model.set_notices(*inputs.notices.borrow_and_update());
+    let mut orders: JoinSet<Action> = JoinSet::new();
+    let mut shown = None;
+    let mut paced = Instant::now();
+    loop {
+        let (picture, next) = model.picture(Instant::now(), wall::now().as_ref());
+        if shown.as_ref() != Some(&picture) {
+            let drawn = draw::draw_picture(&picture, &look);
+            for fault in &drawn.faults {
+                tracing::debug!(screen = picture.screen.name(), fault, "it did not fit");
+            }
+            frames.send_replace(Arc::new(drawn.frame));
+            shown = Some(picture);
+        }
+        tokio::select! {
+            changed = inputs.link.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                model.set_link(inputs.link.borrow_and_update().clone());
+            }
+            () = counted(&mut inputs.counters, paced) => {
+                paced = Instant::now() + COUNTERS_PACE;
+                model.set_counters(inputs.counters.borrow_and_update().clone());
+            }
+            () = changed(&mut inputs.notices) => {
+                model.set_notices(*inputs.notices.borrow_and_update());
+            }
+            (source, event) = button.event() => {
+                tracing::trace!(?source, ?event, "button");
+                if let Some(action) = model.button(event, Instant::now()) {
+                    tracing::info!(?source, ?action, "the button was used");
+                    let session = session.clone();
+                    orders.spawn(async move { carry_out(&session, action).await });
+                }
+            }
+            Some(done) = orders.join_next(), if !orders.is_empty() => match done {
+                Ok(action) => model.done(action),
+                Err(error) => tracing::error!(%error, "an order broke off"),
+            },
+            () = sleep_until(next) => {}
+        }
+    }
+}
+
+async fn carry_out(session: &Handle, action: Action) -> Action {
+    let answered = match action {
+        Action::Link => session.link_anew().await,
+        Action::Unlink => session.unlink().await,
+        Action::TakeOver => session.take_over().await,
+    };
+    if let Err(error) = answered {
+        tracing::warn!(?action, %error, "the order was not carried out");
+    }
+    action
+}
+
+/// A change, but not before `paced`. Nothing is taken out of the watch here, so that dropping the
+/// future loses nothing.
+async fn counted(counters: &mut watch::Receiver<Counters>, paced: Instant) {
+    changed(counters).await;
+    counters.mark_changed();
+    tokio::time::sleep_until(paced).await;
+}
+
+/// A change; waits for ever where nobody can make one any more.
+async fn changed<T>(watch: &mut watch::Receiver<T>) {
+    if watch.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

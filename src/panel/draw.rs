@@ -1,0 +1,445 @@
+//! From a screen to a picture. Pure: the same screen and look give the same pixels. Layout is
+//! cutting the glass up by shares of its size; nothing here knows a particular panel.
+
+use embedded_graphics::pixelcolor::Rgb888;
+
+use super::area::Area;
+use super::canvas::Canvas;
+use super::fit::{Across, Along, Style};
+use super::model::Picture;
+use super::screen::{Label, Last, Online, Row, Screen, Value, Warning};
+use super::text::{Language, Says, Texts, fill};
+use super::theme::Severity;
+use crate::hardware::{Frame, Glass};
+use crate::session::link::{LinkTrouble, StopReason};
+
+mod code;
+
+/// The glass a screen is drawn for, and the language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// What it is shown on.
+    pub glass: Glass,
+    /// The words.
+    pub language: Language,
+}
+
+/// A picture, and everything that did not fit on it. The list is empty unless a layout is wrong.
+#[derive(Debug)]
+pub struct Drawn {
+    /// The picture.
+    pub frame: Frame,
+    /// What fell off or found no room.
+    pub faults: Vec<String>,
+}
+
+/// Draws a picture: a screen, and a frame around it while the button is down, so that a finger
+/// is felt at once. Not around a code, whose ground stays light.
+pub fn draw_picture(picture: &Picture, look: &Look) -> Drawn {
+    let code = matches!(picture.screen, Screen::Linking { .. });
+    paint(&picture.screen, look, picture.touched && !code)
+}
+
+/// Draws a screen.
+pub fn draw(screen: &Screen, look: &Look) -> Drawn {
+    paint(screen, look, false)
+}
+
+fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
+    let mut canvas = Canvas::new(look.glass.size, look.glass.depth);
+    let texts = look.language.texts();
+    let glass = canvas.area();
+    match screen {
+        Screen::Starting => splash(&mut canvas, texts),
+        Screen::Linking { qr, left } => code::scan(&mut canvas, qr, *left, look),
+        Screen::PairingCode { code, left } => code::typed(&mut canvas, code, *left, look),
+        Screen::Online(online) => self::online(&mut canvas, online, texts),
+        Screen::Status(rows) => page(&mut canvas, texts.status, rows, texts),
+        Screen::Messages(rows) => page(&mut canvas, texts.messages, rows, texts),
+        Screen::About(rows) => page(&mut canvas, texts.about, rows, texts),
+        Screen::Hold { fiftieths, seconds } => {
+            hold(&mut canvas, f32::from(*fiftieths) / 50.0, *seconds, texts);
+        }
+        _ => {
+            if let Some((severity, says)) = message(screen, texts) {
+                let body = body(screen, says, texts);
+                notice(&mut canvas, glass, severity, says.head, &body, says.hint);
+            }
+        }
+    }
+    if touched {
+        let ink = canvas.theme().ink;
+        let thick = (glass.w.min(glass.h) / 60).max(1);
+        let (top, rest) = glass.split_top(thick);
+        let (rest, bottom) = rest.split_bottom(thick);
+        let (left, rest) = rest.split_left(thick);
+        let (_, right) = rest.split_left(rest.w - thick);
+        for edge in [top, bottom, left, right] {
+            canvas.fill(edge, ink);
+        }
+    }
+    let (mut frame, faults) = canvas.finish();
+    frame.screen = screen.name();
+    Drawn { frame, faults }
+}
+
+/// The screens that are a word, a sentence and a colour; `None` for those drawn otherwise.
+fn message<'t>(screen: &Screen, texts: &'t Texts) -> Option<(Severity, &'t Says)> {
+    Some(match screen {
+        Screen::Starting => (Severity::Busy, &texts.starting),
+        Screen::WaitingNetwork => (Severity::Warn, &texts.waiting_network),
+        Screen::WaitingTime => (Severity::Busy, &texts.waiting_time),
+        Screen::Connecting { again: false } => (Severity::Busy, &texts.connecting),
+        Screen::Connecting { again: true } => (Severity::Warn, &texts.connecting_again),
+        Screen::Preparing => (Severity::Ask, &texts.preparing),
+        Screen::TooSmall => (Severity::Warn, &texts.too_small),
+        Screen::Expired => (Severity::Warn, &texts.expired),
+        Screen::Trouble(LinkTrouble::NotMultidevice) => (Severity::Warn, &texts.not_multidevice),
+        Screen::Trouble(LinkTrouble::PasskeyWanted) => (Severity::Bad, &texts.passkey_wanted),
+        Screen::Trouble(LinkTrouble::Refused) => (Severity::Warn, &texts.refused),
+        Screen::Resting => (Severity::Ask, &texts.resting),
+        Screen::Conflict => (Severity::Warn, &texts.conflict),
+        Screen::Unlinked => (Severity::Ask, &texts.unlinked),
+        Screen::Locked => (Severity::Bad, &texts.locked),
+        Screen::Banned { .. } => (Severity::Bad, &texts.banned),
+        Screen::Outdated => (Severity::Bad, &texts.outdated),
+        Screen::RateLimited { .. } => (Severity::Warn, &texts.rate_limited),
+        Screen::Stopped(StopReason::Refused(_)) => (Severity::Bad, &texts.stopped_refused),
+        Screen::Stopped(StopReason::MarkedDirectory) => (Severity::Bad, &texts.stopped_marked),
+        Screen::Resetting => (Severity::Busy, &texts.resetting),
+        Screen::Stuck => (Severity::Warn, &texts.stuck),
+        Screen::PairingCode { .. } => (Severity::Ask, &texts.pairing_code),
+        Screen::Linking { .. }
+        | Screen::Online(_)
+        | Screen::Status(_)
+        | Screen::Messages(_)
+        | Screen::About(_)
+        | Screen::Hold { .. } => return None,
+    })
+}
+
+/// The sentence, with the value it carries.
+fn body(screen: &Screen, says: &Says, texts: &Texts) -> String {
+    match screen {
+        Screen::Banned { until: Some(time) } => fill(texts.banned_until, time),
+        Screen::RateLimited { until: Some(time) } => fill(texts.rate_limited_until, time),
+        Screen::Stopped(StopReason::Refused(code)) => fill(says.body, &code.to_string()),
+        _ => says.body.to_owned(),
+    }
+}
+
+/// A screen's heading, for a line of the status page.
+fn heading(screen: &Screen, texts: &Texts) -> &'static str {
+    match (screen, message(screen, texts)) {
+        (Screen::Online(_), _) => texts.online,
+        (_, Some((_, says))) => says.head,
+        (_, None) => "",
+    }
+}
+
+/// The shares of the glass that every screen uses.
+struct Shares {
+    /// Free room at the edges.
+    margin: i32,
+    /// Height of the coloured band.
+    band: i32,
+    /// Capitals of a heading.
+    head: i32,
+    /// Capitals of a sentence.
+    body: i32,
+    /// Capitals of what is read last.
+    small: i32,
+}
+
+impl Shares {
+    fn of(glass: Area) -> Self {
+        let unit = glass.w.min(glass.h * 5 / 4);
+        Self {
+            margin: (unit / 18).max(3),
+            band: (glass.h * 34 / 100).max(18),
+            head: (unit * 13 / 100).max(8),
+            body: (unit * 7 / 100).max(8),
+            small: (unit * 6 / 100).max(8),
+        }
+    }
+}
+
+/// The coloured band at the top: a shape and one to three words.
+fn band(canvas: &mut Canvas, glass: Area, height: i32, severity: Severity, head: &str) -> Area {
+    let shares = Shares::of(glass);
+    let (ground, ink) = canvas.theme().band(severity);
+    let (band, rest) = glass.split_top(height);
+    canvas.fill(band, ground);
+    let inner = band.inset_xy(shares.margin, (shares.margin / 2).max(2));
+    let side = (inner.h * 62 / 100).clamp(inner.h.min(11), inner.w / 4);
+    let (shape, words) = inner.split_left(side);
+    canvas.emblem(shape, severity, ink, ground);
+    let gap = (shares.margin * 3 / 4).max(3);
+    let words = Area::new(words.x + gap, words.y, words.w - gap, words.h);
+    let style = Style::bold(shares.head.min((inner.h * 62 / 100).max(8)), ink)
+        .lines(2)
+        .at(Across::Left, Along::Middle);
+    canvas.paragraph(words, head, &style);
+    rest
+}
+
+/// A word, a sentence, a colour and perhaps what a press does.
+fn notice(
+    canvas: &mut Canvas,
+    glass: Area,
+    severity: Severity,
+    head: &str,
+    body: &str,
+    hint: &str,
+) {
+    let shares = Shares::of(glass);
+    let rest = band(canvas, glass, shares.band, severity, head);
+    let theme = canvas.theme();
+    let mut inner = rest.inset_xy(shares.margin, (shares.margin / 2).max(2));
+    if !hint.is_empty() {
+        let (above, foot) = inner.split_bottom((glass.h * 15 / 100).max(12));
+        press_hint(canvas, foot, hint, shares.small + 1);
+        inner = above;
+    }
+    let style = Style::regular(shares.body + shares.body / 4, theme.ink)
+        .lines(6)
+        .at(Across::Left, Along::Middle);
+    canvas.paragraph(inner, body, &style);
+}
+
+/// What a press does, beside the picture of a button.
+fn press_hint(canvas: &mut Canvas, area: Area, hint: &str, cap: i32) {
+    let theme = canvas.theme();
+    let (accent, _) = theme.band(Severity::Warn);
+    let side = (cap * 3 / 2).min(area.h);
+    let (dot, words) = area.split_left(side);
+    let dot = dot.square(side);
+    canvas.emblem(dot, Severity::Ask, accent, theme.ground);
+    let gap = (side / 2).max(3);
+    let words = Area::new(words.x + gap, words.y, words.w - gap, words.h);
+    let style = Style::bold(cap, accent).at(Across::Left, Along::Middle);
+    canvas.paragraph(words, hint, &style);
+}
+
+/// The first picture: the sign and the name.
+fn splash(canvas: &mut Canvas, texts: &Texts) {
+    let glass = canvas.area();
+    let shares = Shares::of(glass);
+    let theme = canvas.theme();
+    let inner = glass.inset(shares.margin);
+    let (sign, words) = inner.split_top(inner.h * 52 / 100);
+    let (left, right) = match canvas.blended() {
+        true => (Rgb888::new(0, 190, 140), Rgb888::new(60, 150, 255)),
+        false => (theme.ink, theme.ink),
+    };
+    let sign = sign.inset_xy(0, sign.h / 10);
+    canvas.links(sign, left, right, theme.ground);
+    let (name, below) = words.split_top(words.h * 60 / 100);
+    let style = Style::bold(shares.head * 5 / 4, theme.ink).at(Across::Middle, Along::Middle);
+    canvas.paragraph(name, "vínculo", &style);
+    let style = Style::regular(shares.body, theme.soft).at(Across::Middle, Along::Middle);
+    canvas.paragraph(below, texts.starting.head, &style);
+}
+
+/// Linked: the word, the number, and how busy it is.
+fn online(canvas: &mut Canvas, online: &Online, texts: &Texts) {
+    let glass = canvas.area();
+    let shares = Shares::of(glass);
+    let theme = canvas.theme();
+    let severity = match online.warning {
+        Some(_) => Severity::Warn,
+        None => Severity::Good,
+    };
+    let roomy = glass.h >= 110;
+    let height = if roomy {
+        glass.h * 25 / 100
+    } else {
+        shares.band
+    };
+    let rest = band(canvas, glass, height, severity, texts.online);
+    let inner = rest.inset_xy(shares.margin, (shares.margin / 2).max(2));
+
+    let (share, first) = if roomy { (36, 56) } else { (74, 46) };
+    let (who, below) = inner.split_top(inner.h * share / 100);
+    let (number, name) = who.split_top(who.h * first / 100);
+    let style = Style::bold(shares.head * 9 / 10, theme.ink).at(Across::Left, Along::Middle);
+    canvas.paragraph(number, &online.number, &style);
+    let style = Style::regular(shares.body, theme.soft)
+        .foreign()
+        .at(Across::Left, Along::Middle);
+    canvas.paragraph(name, &online.name, &style);
+
+    let warning = online.warning.map(|warning| match warning {
+        Warning::StoreSetAside => texts.store_set_aside,
+        Warning::SendingLimited => texts.sending_limited,
+    });
+    if !roomy {
+        let line = match warning {
+            Some(warning) => warning.to_owned(),
+            None => format!("{} {}", online.received, texts.received.to_lowercase()),
+        };
+        let style = Style::regular(shares.small, theme.ink).at(Across::Left, Along::Bottom);
+        canvas.paragraph(below, &line, &style);
+        return;
+    }
+
+    let (middle, counters) = below.split_bottom((glass.h * 12 / 100).max(12));
+    let rule = Area::new(middle.x, middle.y, middle.w, (glass.h / 200).max(1));
+    canvas.fill(rule, theme.line);
+    let middle = middle.inset_xy(0, (shares.margin / 4).max(1));
+    latest(canvas, middle, warning, online.last.as_ref(), texts);
+    let rule = Area::new(counters.x, counters.y, counters.w, (glass.h / 200).max(1));
+    canvas.fill(rule, theme.line);
+    // Two columns want the width of four words.
+    let (left, right) = match glass.w {
+        ..200 => (counters, None),
+        _ => {
+            let (left, right) = counters.split_left(counters.w / 2);
+            (left, Some(right))
+        }
+    };
+    let counted = [
+        (Some(left), online.received, texts.received),
+        (right, online.answered, texts.answered),
+    ];
+    for (column, number, label) in counted {
+        let Some(column) = column else { continue };
+        let style = Style::regular((shares.small * 3 / 4).max(8), theme.soft)
+            .at(Across::Left, Along::Bottom);
+        let text = format!("{} {}", compact(number), label.to_lowercase());
+        canvas.paragraph(column, &text, &style);
+    }
+}
+
+/// The latest message, or what is more important than that.
+fn latest(
+    canvas: &mut Canvas,
+    area: Area,
+    warning: Option<&str>,
+    last: Option<&Last>,
+    texts: &Texts,
+) {
+    let shares = Shares::of(canvas.area());
+    let theme = canvas.theme();
+    let (text, style) = match (warning, last) {
+        (Some(warning), _) => (
+            warning,
+            Style::bold(shares.body, theme.band(Severity::Warn).0),
+        ),
+        (None, None) => (texts.no_messages, Style::regular(shares.body, theme.soft)),
+        (None, Some(last)) => {
+            let (head, text) = area.split_top(area.h * 34 / 100);
+            let mut from = head;
+            if let Some(time) = &last.time {
+                let style =
+                    Style::regular(shares.small, theme.soft).at(Across::Right, Along::Middle);
+                let (rest, clock) = head.split_left(head.w * 3 / 4);
+                canvas.paragraph(clock, time, &style);
+                from = rest;
+            }
+            let style = Style::bold(shares.small, theme.soft)
+                .foreign()
+                .at(Across::Left, Along::Middle);
+            canvas.paragraph(from, &last.from, &style);
+            let style = Style::regular(shares.body, theme.ink)
+                .foreign()
+                .lines(2)
+                .at(Across::Left, Along::Top);
+            canvas.paragraph(text, &last.text, &style);
+            return;
+        }
+    };
+    let style = style.lines(2).at(Across::Left, Along::Middle);
+    canvas.paragraph(area, text, &style);
+}
+
+/// A number that is read at a glance: exact up to four digits, rounded down beyond.
+fn compact(number: u64) -> String {
+    match number {
+        0..10_000 => number.to_string(),
+        10_000..1_000_000 => format!("{}k", number / 1000),
+        _ => format!("{}M", number / 1_000_000),
+    }
+}
+
+/// A page of lines.
+fn page(canvas: &mut Canvas, head: &str, rows: &[Row], texts: &Texts) {
+    let glass = canvas.area();
+    let shares = Shares::of(glass);
+    let theme = canvas.theme();
+    let (top, rest) = glass.split_top(shares.band * 2 / 3);
+    let head_style = Style::bold(shares.head * 9 / 10, theme.ink).at(Across::Left, Along::Middle);
+    canvas.paragraph(top.inset_xy(shares.margin, 1), head, &head_style);
+    let mut left = rest.inset_xy(shares.margin, (shares.margin / 2).max(1));
+    let count = i32::try_from(rows.len()).unwrap_or(i32::MAX).max(1);
+    let height = (left.h / count).min(glass.h / 5);
+    let rule = Area::new(left.x, top.bottom() - 1, left.w, (glass.h / 200).max(1));
+    canvas.fill(rule, theme.line);
+    for row in rows {
+        let (line, below) = left.split_top(height);
+        left = below;
+        let label = match row.label {
+            Label::State => texts.state,
+            Label::Number => texts.number,
+            Label::Name => texts.name,
+            Label::Since => texts.since,
+            Label::Last => texts.last,
+            Label::Received => texts.received,
+            Label::Answered => texts.answered,
+            Label::Pending => texts.pending,
+            Label::Failed => texts.failed,
+            Label::Version => texts.version,
+            Label::Board => texts.board,
+            Label::Licence => texts.licence,
+        };
+        let value = match &row.value {
+            Value::Text(text) => text.as_str(),
+            Value::Heading(screen) => heading(screen, texts),
+        };
+        let style = Style::regular(shares.small, theme.soft).at(Across::Left, Along::Middle);
+        let (what, _) = line.split_left(line.w * 60 / 100);
+        let taken = canvas.paragraph(what, label, &style) + shares.margin;
+        let style = Style::bold(shares.body, theme.ink)
+            .foreign()
+            .at(Across::Right, Along::Middle);
+        let (_, which) = line.split_left(taken);
+        canvas.paragraph(which, value, &style);
+    }
+}
+
+/// The ring that fills while the button is held.
+fn hold(canvas: &mut Canvas, part: f32, seconds: u32, texts: &Texts) {
+    let glass = canvas.area();
+    let shares = Shares::of(glass);
+    let theme = canvas.theme();
+    let (lit, _) = theme.band(Severity::Warn);
+    let inner = glass.inset(shares.margin);
+    let wide = glass.w * 3 >= glass.h * 4;
+    let (ring, words) = if wide {
+        inner.split_left(inner.h.min(inner.w * 45 / 100))
+    } else {
+        inner.split_top(inner.h * 60 / 100)
+    };
+    canvas.ring(ring, part, lit, theme.line);
+    let number = ring.square(i32::MAX);
+    let style = Style::bold(number.h * 36 / 100, theme.ink).at(Across::Middle, Along::Middle);
+    canvas.paragraph(number.inset(number.h / 5), &seconds.to_string(), &style);
+    let across = if wide { Across::Left } else { Across::Middle };
+    let words = if wide {
+        Area::new(
+            words.x + shares.margin,
+            words.y,
+            words.w - shares.margin,
+            words.h,
+        )
+    } else {
+        words
+    };
+    let (head, body) = words.split_top(words.h / 2);
+    let style = Style::bold(shares.head, theme.ink).at(across, Along::Bottom);
+    canvas.paragraph(head, texts.hold.head, &style);
+    let style = Style::regular(shares.body, theme.soft)
+        .lines(2)
+        .at(across, Along::Middle);
+    canvas.paragraph(body, texts.hold.body, &style);
+}

@@ -1,0 +1,405 @@
+//! What is shown, as a pure fold of what is known: states go in, a picture comes out, and the
+//! moment at which that picture would change by itself. Nothing here waits, draws or sends; an
+//! order is only named for somebody else to carry out.
+
+use std::time::Duration;
+
+use jiff::Zoned;
+use tokio::time::Instant;
+
+use super::qr::Qr;
+use super::screen::{Countdown, Label, Last, Online, Row, Screen, Value, Warning};
+use super::wall;
+use super::{Counters, Notices, Settings};
+use crate::hardware::ButtonEvent;
+use crate::session::link::{Code, Link, Linking};
+
+/// A page that nobody turns goes back to the first one.
+const PAGE_STAYS: Duration = Duration::from_secs(30);
+/// A stuck button is named so long; then the box shows what it is for.
+const STUCK_STAYS: Duration = Duration::from_secs(10);
+/// Steps of the ring.
+const STEPS: u32 = 50;
+
+/// What is to be drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Which screen.
+    pub screen: Screen,
+    /// The button is down: the glass shows that it was felt.
+    pub touched: bool,
+}
+
+/// What a press asks of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Show a fresh code.
+    Link,
+    /// Unlink and forget everything.
+    Unlink,
+    /// Take the session back.
+    TakeOver,
+}
+
+/// See the module's description.
+#[derive(Debug)]
+pub struct Model {
+    settings: Settings,
+    link: Link,
+    counters: Counters,
+    notices: Notices,
+    /// The code that is shown, with the payload it was made from.
+    qr: Option<(String, Qr)>,
+    /// A code has been there since linking began.
+    had_code: bool,
+    /// The code to type is preferred to the one to scan, until linking ends.
+    typed: bool,
+    page: Page,
+    touched: bool,
+    holding: Option<(Instant, Instant)>,
+    stuck_until: Option<Instant>,
+    /// An unlink was ordered and is not done.
+    unlinking: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Page {
+    Home,
+    Status(Instant),
+    Messages(Instant),
+    About(Instant),
+}
+
+impl Model {
+    /// Knows nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            typed: settings.prefer_pairing_code,
+            settings,
+            link: Link::Starting,
+            counters: Counters::default(),
+            notices: Notices::default(),
+            qr: None,
+            had_code: false,
+            page: Page::Home,
+            touched: false,
+            holding: None,
+            stuck_until: None,
+            unlinking: false,
+        }
+    }
+
+    /// The link's state has changed.
+    pub fn set_link(&mut self, link: Link) {
+        let qr = match &link {
+            Link::Linking(linking) => linking.qr.as_ref(),
+            _ => None,
+        };
+        match (qr, &self.qr) {
+            (Some(code), Some((text, _))) if *text == code.text => {}
+            (Some(code), _) => self.qr = Qr::encode(&code.text).map(|qr| (code.text.clone(), qr)),
+            // A credential is not kept a moment longer than it is shown.
+            (None, _) => self.qr = None,
+        }
+        match &link {
+            Link::Linking(linking) => {
+                self.had_code |= linking.qr.is_some() || linking.pairing_code.is_some();
+            }
+            _ => {
+                self.had_code = false;
+                self.typed = self.settings.prefer_pairing_code;
+            }
+        }
+        if link.name() != self.link.name() {
+            self.page = Page::Home;
+        }
+        self.link = link;
+    }
+
+    /// The counters have changed.
+    pub fn set_counters(&mut self, counters: Counters) {
+        self.counters = counters;
+    }
+
+    /// The notices have changed.
+    pub fn set_notices(&mut self, notices: Notices) {
+        self.notices = notices;
+    }
+
+    /// An order was carried out, or can no longer be.
+    pub fn done(&mut self, action: Action) {
+        if action == Action::Unlink {
+            self.unlinking = false;
+        }
+    }
+
+    /// Somebody did something with the button.
+    pub fn button(&mut self, event: ButtonEvent, now: Instant) -> Option<Action> {
+        self.touched = matches!(event, ButtonEvent::Down | ButtonEvent::Holding { .. });
+        self.holding = None;
+        match event {
+            ButtonEvent::Down | ButtonEvent::Cancelled => None,
+            ButtonEvent::Released => {
+                self.stuck_until = None;
+                None
+            }
+            ButtonEvent::Stuck => {
+                self.stuck_until = Some(now + STUCK_STAYS);
+                None
+            }
+            ButtonEvent::Holding { since, completes } => {
+                self.holding = self.may_unlink().then_some((since, completes));
+                None
+            }
+            ButtonEvent::Held if self.may_unlink() => {
+                self.unlinking = true;
+                self.page = Page::Home;
+                Some(Action::Unlink)
+            }
+            ButtonEvent::Held => None,
+            ButtonEvent::Press => self.press(now),
+        }
+    }
+
+    /// Not while it is starting, when there is nothing to ask, nor twice.
+    fn may_unlink(&self) -> bool {
+        !self.unlinking && !matches!(self.link, Link::Starting | Link::Resetting)
+    }
+
+    fn press(&mut self, now: Instant) -> Option<Action> {
+        if self.unlinking {
+            return None;
+        }
+        match &self.link {
+            Link::Starting | Link::Resetting => None,
+            Link::Resting | Link::Unlinked => Some(Action::Link),
+            Link::Conflict => Some(Action::TakeOver),
+            Link::Linking(linking) => {
+                let both = self.scannable(linking, now).is_some()
+                    && alive(linking.pairing_code.as_ref(), now).is_some();
+                let other = both && self.typed == self.settings.prefer_pairing_code;
+                self.typed = self.settings.prefer_pairing_code != other;
+                (!other).then_some(Action::Link)
+            }
+            Link::WaitingNetwork { .. }
+            | Link::WaitingTime
+            | Link::Connecting { .. }
+            | Link::Online(_)
+            | Link::Locked
+            | Link::Banned { .. }
+            | Link::Outdated
+            | Link::RateLimited { .. }
+            | Link::Stopped { .. } => {
+                self.page = match self.page {
+                    Page::Home => Page::Status(now),
+                    Page::Status(_) => Page::Messages(now),
+                    Page::Messages(_) => Page::About(now),
+                    Page::About(_) => Page::Home,
+                };
+                None
+            }
+        }
+    }
+
+    /// What is to be drawn now, and when that changes though nothing happens. `wall` is the time
+    /// of day, where it is known.
+    pub fn picture(&self, now: Instant, wall: Option<&Zoned>) -> (Picture, Option<Instant>) {
+        let (screen, next) = self.screen(now, wall);
+        let touched = self.touched;
+        (Picture { screen, touched }, next)
+    }
+
+    fn screen(&self, now: Instant, wall: Option<&Zoned>) -> (Screen, Option<Instant>) {
+        if self.unlinking {
+            return (Screen::Resetting, None);
+        }
+        if let Some((since, completes)) = self.holding {
+            return ring(since, completes, now);
+        }
+        if let Some(until) = self.stuck_until.filter(|until| now < *until) {
+            return (Screen::Stuck, Some(until));
+        }
+        let turned = match self.page {
+            Page::Home => None,
+            Page::Status(at) => Some((at, Screen::Status(self.status(now, wall)))),
+            Page::Messages(at) => Some((at, Screen::Messages(self.messages()))),
+            Page::About(at) => Some((at, Screen::About(self.about()))),
+        };
+        match turned {
+            Some((at, screen)) if now < at + PAGE_STAYS => (screen, Some(at + PAGE_STAYS)),
+            _ => self.home(now, wall),
+        }
+    }
+
+    /// The screen of the link's state.
+    fn home(&self, now: Instant, wall: Option<&Zoned>) -> (Screen, Option<Instant>) {
+        let screen = match &self.link {
+            Link::Starting => Screen::Starting,
+            Link::WaitingNetwork { .. } => Screen::WaitingNetwork,
+            Link::WaitingTime => Screen::WaitingTime,
+            Link::Connecting { failures, .. } => Screen::Connecting {
+                again: *failures > 0,
+            },
+            Link::Linking(linking) => return self.linking(linking, now),
+            Link::Resting => Screen::Resting,
+            Link::Online(account) => Screen::Online(Online {
+                number: wall::number(&account.number),
+                name: account.name.clone(),
+                last: self.last(wall),
+                received: self.counters.received,
+                answered: self.counters.answered,
+                pending: self.counters.pending,
+                warning: self.warning(),
+            }),
+            Link::Conflict => Screen::Conflict,
+            Link::Unlinked => Screen::Unlinked,
+            Link::Locked => Screen::Locked,
+            Link::Banned { until } => Screen::Banned {
+                until: until.and_then(|until| wall::moment(until, now, wall)),
+            },
+            Link::Outdated => Screen::Outdated,
+            Link::RateLimited { next_try } => Screen::RateLimited {
+                until: wall::moment(*next_try, now, wall),
+            },
+            Link::Stopped { reason } => Screen::Stopped(*reason),
+            Link::Resetting => Screen::Resetting,
+        };
+        (screen, None)
+    }
+
+    fn linking(&self, linking: &Linking, now: Instant) -> (Screen, Option<Instant>) {
+        if let Some(trouble) = linking.trouble {
+            return (Screen::Trouble(trouble), None);
+        }
+        let to_type = alive(linking.pairing_code.as_ref(), now);
+        let to_scan = self.scannable(linking, now);
+        match (to_scan, to_type) {
+            (None, Some(code)) => self.typed_code(code, now),
+            (Some(_), Some(code)) if self.typed => self.typed_code(code, now),
+            (Some((code, qr)), _) => {
+                let (left, next) = self.countdown(code, now);
+                let qr = qr.clone();
+                (Screen::Linking { qr, left }, Some(next))
+            }
+            (None, None) => {
+                let unseen = alive(linking.qr.as_ref(), now);
+                match (unseen, self.had_code) {
+                    (Some(code), _) => (Screen::TooSmall, Some(code.expires)),
+                    (None, true) => (Screen::Expired, None),
+                    (None, false) => (Screen::Preparing, None),
+                }
+            }
+        }
+    }
+
+    fn typed_code(&self, code: &Code, now: Instant) -> (Screen, Option<Instant>) {
+        let (left, next) = self.countdown(code, now);
+        let code = code.text.clone();
+        (Screen::PairingCode { code, left }, Some(next))
+    }
+
+    /// The code to scan, if it is alive and this glass can show it.
+    fn scannable<'a>(&'a self, linking: &'a Linking, now: Instant) -> Option<(&'a Code, &'a Qr)> {
+        let code = alive(linking.qr.as_ref(), now)?;
+        let (_, qr) = self.qr.as_ref()?;
+        qr.place(&self.settings.glass).map(|_| (code, qr))
+    }
+
+    fn countdown(&self, code: &Code, now: Instant) -> (Countdown, Instant) {
+        let of = seconds_up(code.lifetime);
+        if !self.settings.glass.countdown {
+            return (Countdown { seconds: of, of }, code.expires);
+        }
+        let seconds = seconds_up(code.expires.saturating_duration_since(now));
+        let later = Duration::from_secs(u64::from(seconds.saturating_sub(1)));
+        let tick = code.expires.checked_sub(later).unwrap_or(code.expires);
+        (Countdown { seconds, of }, tick)
+    }
+
+    fn warning(&self) -> Option<Warning> {
+        match self.notices {
+            Notices {
+                sending_limited: true,
+                ..
+            } => Some(Warning::SendingLimited),
+            Notices {
+                store_set_aside: true,
+                ..
+            } => Some(Warning::StoreSetAside),
+            _ => None,
+        }
+    }
+
+    fn last(&self, wall: Option<&Zoned>) -> Option<Last> {
+        self.counters.last_message.as_ref().map(|last| Last {
+            from: last.from.clone(),
+            text: last.text.clone(),
+            time: wall::server_time(last.at, wall),
+        })
+    }
+
+    fn status(&self, now: Instant, wall: Option<&Zoned>) -> Vec<Row> {
+        let mut rows = vec![Row {
+            label: Label::State,
+            value: Value::Heading(Box::new(self.home(now, wall).0)),
+        }];
+        if let Link::Online(account) = &self.link {
+            rows.push(row(Label::Number, wall::number(&account.number)));
+            if !account.name.is_empty() {
+                rows.push(row(Label::Name, account.name.clone()));
+            }
+            if let Some(since) = wall::moment(account.since, now, wall) {
+                rows.push(row(Label::Since, since));
+            }
+        }
+        rows
+    }
+
+    fn messages(&self) -> Vec<Row> {
+        vec![
+            row(Label::Received, self.counters.received.to_string()),
+            row(Label::Answered, self.counters.answered.to_string()),
+            row(Label::Pending, self.counters.pending.to_string()),
+            row(Label::Failed, self.counters.failed.to_string()),
+        ]
+    }
+
+    fn about(&self) -> Vec<Row> {
+        vec![
+            row(Label::Version, env!("CARGO_PKG_VERSION").into()),
+            row(Label::Board, self.settings.board.clone()),
+            row(Label::Licence, "AGPL-3.0".into()),
+        ]
+    }
+}
+
+/// A ring that is full when the hold is complete, and the moment of its next step.
+fn ring(since: Instant, completes: Instant, now: Instant) -> (Screen, Option<Instant>) {
+    let whole = completes.saturating_duration_since(since);
+    let held = now.saturating_duration_since(since).min(whole);
+    let step = (whole / STEPS).max(Duration::from_millis(1));
+    let steps = u32::try_from(held.as_nanos() / step.as_nanos()).unwrap_or(STEPS);
+    let screen = Screen::Hold {
+        fiftieths: u8::try_from(steps.min(STEPS)).unwrap_or(u8::MAX),
+        seconds: seconds_up(whole.saturating_sub(held)),
+    };
+    (screen, (steps < STEPS).then(|| since + step * (steps + 1)))
+}
+
+fn alive(code: Option<&Code>, now: Instant) -> Option<&Code> {
+    code.filter(|code| now < code.expires)
+}
+
+fn seconds_up(time: Duration) -> u32 {
+    u32::try_from(time.as_nanos().div_ceil(1_000_000_000)).unwrap_or(u32::MAX)
+}
+
+fn row(label: Label, value: String) -> Row {
+    Row {
+        label,
+        value: Value::Text(value),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! What a person sees, told as a fold of states.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use embedded_graphics::geometry::Size;
+
+use super::*;
+use crate::hardware::Glass;
+use crate::panel::Language;
+use crate::session::link::{Account, LinkTrouble};
+
+const PAYLOAD: &str = "2@invented,AAAA,BBBB,CCCC,1";
+
+fn model(width: u32, height: u32) -> Model {
+    Model::new(Settings {
+        glass: Glass::colour(Size::new(width, height)),
+        language: Language::Es,
+        board: "headless".into(),
+        prefer_pairing_code: false,
+    })
+}
+
+fn code(text: &str, now: Instant, seconds: u64) -> Option<Code> {
+    let lifetime = Duration::from_secs(seconds);
+    Some(Code {
+        text: text.into(),
+        expires: now + lifetime,
+        lifetime,
+    })
+}
+
+fn linking(now: Instant, qr: bool, typed: bool) -> Link {
+    Link::Linking(Linking {
+        qr: code(PAYLOAD, now, 20).filter(|_| qr),
+        pairing_code: code("ABCD1234", now, 160).filter(|_| typed),
+        trouble: None,
+    })
+}
+
+fn online(now: Instant) -> Link {
+    Link::Online(Account {
+        number: "573000000001".into(),
+        lid: None,
+        name: "Tienda".into(),
+        since: now,
+    })
+}
+
+fn name(model: &Model, now: Instant) -> &'static str {
+    model.picture(now, None).0.screen.name()
+}
+
+fn after(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn a_code_counts_down_by_the_second_and_is_gone_when_it_expires() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    model.set_link(linking(now, false, false));
+    assert_eq!(name(&model, now), "preparing");
+    model.set_link(linking(now, true, false));
+    let (picture, next) = model.picture(now, None);
+    let Screen::Linking { left, .. } = picture.screen else {
+        panic!("no code")
+    };
+    assert_eq!((left.seconds, left.of), (20, 20));
+    assert_eq!(next, Some(now + after(1)));
+    let (picture, next) = model.picture(now + Duration::from_millis(19_500), None);
+    let Screen::Linking { left, .. } = picture.screen else {
+        panic!("no code")
+    };
+    assert_eq!(left.seconds, 1);
+    assert_eq!(next, Some(now + after(20)));
+    assert_eq!(name(&model, now + after(20)), "expired");
+    assert_eq!(model.picture(now + after(20), None).1, None);
+}
+
+#[test]
+fn an_idle_box_needs_no_waking() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    model.set_link(online(now));
+    let (picture, next) = model.picture(now, None);
+    assert_eq!((picture.screen.name(), next), ("online", None));
+}
+
+#[test]
+fn a_press_turns_the_page_and_the_page_turns_back() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    model.set_link(online(now));
+    for page in ["status", "messages", "about", "online"] {
+        assert_eq!(model.button(ButtonEvent::Press, now), None);
+        assert_eq!(name(&model, now), page);
+    }
+    model.button(ButtonEvent::Press, now);
+    assert_eq!(model.picture(now, None).1, Some(now + after(30)));
+    assert_eq!(name(&model, now + after(30)), "online");
+}
+
+#[test]
+fn a_press_asks_for_what_the_screen_offers() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    for (link, action) in [
+        (Link::Starting, None),
+        (Link::Resting, Some(Action::Link)),
+        (Link::Unlinked, Some(Action::Link)),
+        (Link::Conflict, Some(Action::TakeOver)),
+        (linking(now, true, false), Some(Action::Link)),
+        (linking(now, false, false), Some(Action::Link)),
+        (Link::Resetting, None),
+        (Link::Locked, None),
+    ] {
+        model.set_link(link.clone());
+        assert_eq!(model.button(ButtonEvent::Press, now), action, "{link:?}");
+    }
+}
+
+#[test]
+fn with_both_codes_a_press_shows_the_other_one_and_the_next_asks_for_fresh_ones() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    model.set_link(linking(now, true, true));
+    assert_eq!(name(&model, now), "linking");
+    assert_eq!(model.button(ButtonEvent::Press, now), None);
+    assert_eq!(name(&model, now), "pairing_code");
+    assert_eq!(model.button(ButtonEvent::Press, now), Some(Action::Link));
+    assert_eq!(name(&model, now), "linking");
+}
+
+#[test]
+fn a_glass_too_small_for_a_code_falls_back() {
+    let now = Instant::now();
+    let mut model = model(32, 32);
+    model.set_link(linking(now, true, true));
+    assert_eq!(name(&model, now), "pairing_code");
+    model.set_link(linking(now, true, false));
+    assert_eq!(name(&model, now), "too_small");
+}
+
+#[test]
+fn a_scan_that_did_not_link_says_why() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    model.set_link(Link::Linking(Linking {
+        trouble: Some(LinkTrouble::NotMultidevice),
+        ..Linking::default()
+    }));
+    assert_eq!(name(&model, now), "not_multidevice");
+}
+
+#[test]
+fn the_ring_fills_while_the_button_is_held_and_empties_when_it_is_let_go() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    model.set_link(online(now));
+    let completes = now + after(5);
+    let holding = ButtonEvent::Holding {
+        since: now,
+        completes,
+    };
+    model.button(holding, now);
+    let at = |ms| model.picture(now + Duration::from_millis(ms), None);
+    let (picture, next) = at(2500);
+    let half = Screen::Hold {
+        fiftieths: 25,
+        seconds: 3,
+    };
+    assert_eq!(picture.screen, half);
+    assert_eq!(next, Some(now + Duration::from_millis(2600)));
+    assert_eq!(at(5000).1, None);
+    model.button(ButtonEvent::Cancelled, now);
+    assert_eq!(name(&model, now), "online");
+}
+
+#[test]
+fn a_complete_hold_unlinks_once_and_shows_it_until_it_is_done() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    model.set_link(online(now));
+    assert_eq!(model.button(ButtonEvent::Held, now), Some(Action::Unlink));
+    assert_eq!(name(&model, now), "resetting");
+    assert_eq!(model.button(ButtonEvent::Held, now), None);
+    assert_eq!(model.button(ButtonEvent::Press, now), None);
+    model.set_link(linking(now, true, false));
+    assert_eq!(name(&model, now), "resetting");
+    model.done(Action::Unlink);
+    assert_eq!(name(&model, now), "linking");
+}
+
+#[test]
+fn a_stuck_button_is_named_but_does_not_hide_the_box_for_ever() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    model.set_link(Link::Resting);
+    model.button(ButtonEvent::Stuck, now);
+    assert_eq!(name(&model, now), "stuck");
+    assert_eq!(name(&model, now + after(10)), "resting");
+    model.button(ButtonEvent::Released, now);
+    assert_eq!(name(&model, now), "resting");
+}
+
+#[test]
+fn something_wrong_beside_the_link_is_told_on_the_online_screen() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    model.set_link(online(now));
+    model.set_notices(Notices {
+        sending_limited: true,
+        ..Notices::default()
+    });
+    let Screen::Online(online) = model.picture(now, None).0.screen else {
+        panic!("not online")
+    };
+    assert_eq!(online.warning, Some(Warning::SendingLimited));
+}

@@ -1,0 +1,204 @@
+//! What the glass shows, as a value: everything that is visible and nothing else, so that two
+//! equal screens are the same picture and need no drawing.
+
+use super::qr::Qr;
+use crate::session::link::{LinkTrouble, StopReason};
+
+/// One screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// The first picture.
+    Starting,
+    /// No route to the service.
+    WaitingNetwork,
+    /// The clock is not set.
+    WaitingTime,
+    /// Logging in; `again` after a failed attempt.
+    Connecting {
+        /// An attempt has failed before.
+        again: bool,
+    },
+    /// A code to link with is on its way.
+    Preparing,
+    /// A code to scan.
+    Linking {
+        /// The code.
+        qr: Qr,
+        /// How long it lives.
+        left: Countdown,
+    },
+    /// A code to type.
+    PairingCode {
+        /// The eight characters.
+        code: String,
+        /// How long it lives.
+        left: Countdown,
+    },
+    /// A code cannot be shown on this glass, and none to type is configured.
+    TooSmall,
+    /// The codes ran out.
+    Expired,
+    /// A scan did not link.
+    Trouble(LinkTrouble),
+    /// Left alone until a press.
+    Resting,
+    /// Linked.
+    Online(Online),
+    /// First page behind a press: the link in words.
+    Status(Vec<Row>),
+    /// Second page: how many messages.
+    Messages(Vec<Row>),
+    /// Third page: what this box is.
+    About(Vec<Row>),
+    /// The session is used elsewhere.
+    Conflict,
+    /// The phone removed the box.
+    Unlinked,
+    /// The account is locked.
+    Locked,
+    /// The account is banned, until a time where it is known.
+    Banned {
+        /// In words.
+        until: Option<String>,
+    },
+    /// The service wants a newer client.
+    Outdated,
+    /// The service wants to be left alone.
+    RateLimited {
+        /// In words.
+        until: Option<String>,
+    },
+    /// Only a person can mend it.
+    Stopped(StopReason),
+    /// The button is held.
+    Hold {
+        /// How much of the ring is filled, in fiftieths.
+        fiftieths: u8,
+        /// Whole seconds left.
+        seconds: u32,
+    },
+    /// Unlinking and erasing.
+    Resetting,
+    /// The button was down at power-on.
+    Stuck,
+}
+
+/// How long a code lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Countdown {
+    /// Whole seconds left, rounded up.
+    pub seconds: u32,
+    /// Of so many.
+    pub of: u32,
+}
+
+/// The glance at a linked box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Online {
+    /// Spaced for reading, with its plus sign.
+    pub number: String,
+    /// May be empty.
+    pub name: String,
+    /// The latest message: who wrote, what, and when (may be empty).
+    pub last: Option<Last>,
+    /// Messages that arrived.
+    pub received: u64,
+    /// Messages that were answered.
+    pub answered: u64,
+    /// Messages that wait to be sent.
+    pub pending: u64,
+    /// Something a person should know though the box is online.
+    pub warning: Option<Warning>,
+}
+
+/// The latest message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Last {
+    /// The name or number of who wrote.
+    pub from: String,
+    /// The text.
+    pub text: String,
+    /// The time of day, where it is known.
+    pub time: Option<String>,
+}
+
+/// What a person should know though the box is online.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// A database did not open and was set aside.
+    StoreSetAside,
+    /// The service refuses messages to new chats for a while.
+    SendingLimited,
+}
+
+/// A line of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// What.
+    pub label: Label,
+    /// How much, or which.
+    pub value: Value,
+}
+
+/// The labels of the pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the text of the same name")]
+pub enum Label {
+    State,
+    Number,
+    Name,
+    Since,
+    Last,
+    Received,
+    Answered,
+    Pending,
+    Failed,
+    Version,
+    Board,
+    Licence,
+}
+
+/// The values of the pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// As it is.
+    Text(String),
+    /// The heading of a screen, in whatever language is drawn.
+    Heading(Box<Screen>),
+}
+
+impl Screen {
+    /// The screen's name in the status page and for `vinculo render`: stable, lower case.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Screen::Starting => "starting",
+            Screen::WaitingNetwork => "waiting_network",
+            Screen::WaitingTime => "waiting_time",
+            Screen::Connecting { again: false } => "connecting",
+            Screen::Connecting { again: true } => "connecting_again",
+            Screen::Preparing => "preparing",
+            Screen::Linking { .. } => "linking",
+            Screen::PairingCode { .. } => "pairing_code",
+            Screen::TooSmall => "too_small",
+            Screen::Expired => "expired",
+            Screen::Trouble(LinkTrouble::NotMultidevice) => "not_multidevice",
+            Screen::Trouble(LinkTrouble::PasskeyWanted) => "passkey_wanted",
+            Screen::Trouble(LinkTrouble::Refused) => "refused",
+            Screen::Resting => "resting",
+            Screen::Online(_) => "online",
+            Screen::Status(_) => "status",
+            Screen::Messages(_) => "messages",
+            Screen::About(_) => "about",
+            Screen::Conflict => "conflict",
+            Screen::Unlinked => "unlinked",
+            Screen::Locked => "locked",
+            Screen::Banned { .. } => "banned",
+            Screen::Outdated => "outdated",
+            Screen::RateLimited { .. } => "rate_limited",
+            Screen::Stopped(_) => "stopped",
+            Screen::Hold { .. } => "hold",
+            Screen::Resetting => "resetting",
+            Screen::Stuck => "stuck",
+        }
+    }
+}

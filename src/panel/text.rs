@@ -1,0 +1,398 @@
+//! Every word on the glass, in both languages. A text is a field: a language that lacks one does
+//! not compile. `{}` stands for the one value a text may carry.
+
+/// The languages the screen speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// Español.
+    #[default]
+    Es,
+    /// English.
+    En,
+}
+
+impl std::str::FromStr for Language {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "es" => Ok(Self::Es),
+            "en" => Ok(Self::En),
+            other => Err(format!("unknown language {other:?}; write es or en")),
+        }
+    }
+}
+
+impl Language {
+    /// Its words.
+    pub fn texts(self) -> &'static Texts {
+        match self {
+            Self::Es => &ES,
+            Self::En => &EN,
+        }
+    }
+}
+
+/// A heading, what it means, and what a press does, where a press does something.
+#[derive(Clone, Copy, Debug)]
+pub struct Says {
+    /// One to three words.
+    pub head: &'static str,
+    /// One sentence or two; may be empty.
+    pub body: &'static str,
+    /// May be empty.
+    pub hint: &'static str,
+}
+
+const fn says(head: &'static str, body: &'static str, hint: &'static str) -> Says {
+    Says { head, body, hint }
+}
+
+/// All texts of one language.
+#[derive(Debug)]
+#[expect(
+    missing_docs,
+    reason = "each field is named after the screen or label it is written on"
+)]
+pub struct Texts {
+    pub starting: Says,
+    pub waiting_network: Says,
+    pub waiting_time: Says,
+    pub connecting: Says,
+    pub connecting_again: Says,
+    pub preparing: Says,
+    pub pairing_code: Says,
+    pub not_multidevice: Says,
+    pub passkey_wanted: Says,
+    pub refused: Says,
+    pub expired: Says,
+    pub too_small: Says,
+    pub resting: Says,
+    pub conflict: Says,
+    pub unlinked: Says,
+    pub locked: Says,
+    pub banned: Says,
+    pub banned_until: &'static str,
+    pub outdated: Says,
+    pub rate_limited: Says,
+    pub rate_limited_until: &'static str,
+    pub stopped_refused: Says,
+    pub stopped_marked: Says,
+    pub hold: Says,
+    pub resetting: Says,
+    pub stuck: Says,
+    pub online: &'static str,
+    pub no_messages: &'static str,
+    pub received: &'static str,
+    pub answered: &'static str,
+    pub pending: &'static str,
+    pub failed: &'static str,
+    pub scan: &'static str,
+    pub scan_where: &'static str,
+    pub status: &'static str,
+    pub messages: &'static str,
+    pub about: &'static str,
+    pub state: &'static str,
+    pub number: &'static str,
+    pub name: &'static str,
+    pub since: &'static str,
+    pub last: &'static str,
+    pub version: &'static str,
+    pub board: &'static str,
+    pub licence: &'static str,
+    pub store_set_aside: &'static str,
+    pub sending_limited: &'static str,
+}
+
+static ES: Texts = Texts {
+    starting: says("Iniciando", "Un momento, por favor.", ""),
+    waiting_network: says(
+        "Sin internet",
+        "Revise el cable o el wifi. Se reintenta solo.",
+        "",
+    ),
+    waiting_time: says(
+        "Ajustando la hora",
+        "El reloj se pone en hora por internet. Espere un momento.",
+        "",
+    ),
+    connecting: says("Conectando", "Entrando a WhatsApp.", ""),
+    connecting_again: says(
+        "Conectando",
+        "WhatsApp todavía no contesta. Se reintenta solo.",
+        "",
+    ),
+    preparing: says(
+        "Ya casi",
+        "En el teléfono: WhatsApp, Dispositivos vinculados.",
+        "",
+    ),
+    pairing_code: says(
+        "Escriba este código",
+        "WhatsApp, Dispositivos vinculados, Vincular con número.",
+        "",
+    ),
+    not_multidevice: says(
+        "Actualice WhatsApp",
+        "Ese teléfono no acepta dispositivos vinculados.",
+        "Pulse: otro código",
+    ),
+    passkey_wanted: says(
+        "Pide clave de acceso",
+        "WhatsApp la exige y este equipo no la puede dar.",
+        "Pulse: otro código",
+    ),
+    refused: says(
+        "No se vinculó",
+        "WhatsApp lo rechazó. Intente de nuevo.",
+        "Pulse: otro código",
+    ),
+    expired: says(
+        "Código vencido",
+        "Viene uno nuevo en un momento.",
+        "Pulse: otro código",
+    ),
+    too_small: says(
+        "El QR no cabe",
+        "Ponga su número en la configuración para vincular con un código.",
+        "",
+    ),
+    resting: says(
+        "Pulse el botón",
+        "para vincular este equipo con WhatsApp",
+        "",
+    ),
+    conflict: says(
+        "Abierto en otra parte",
+        "Otro equipo usa este vínculo.",
+        "Pulse: usarlo aquí",
+    ),
+    unlinked: says(
+        "Desvinculado",
+        "El teléfono quitó este equipo.",
+        "Pulse: vincular",
+    ),
+    locked: says(
+        "Cuenta bloqueada",
+        "Abra WhatsApp en el teléfono para saber qué pasó.",
+        "",
+    ),
+    banned: says(
+        "Cuenta suspendida",
+        "WhatsApp suspendió este número por un tiempo.",
+        "",
+    ),
+    banned_until: "WhatsApp suspendió este número hasta {}.",
+    outdated: says(
+        "Falta actualizar",
+        "WhatsApp pide una versión más nueva de este equipo.",
+        "",
+    ),
+    rate_limited: says(
+        "En pausa",
+        "WhatsApp pidió esperar. Sigue solo en un rato.",
+        "",
+    ),
+    rate_limited_until: "WhatsApp pidió esperar. Sigue solo: {}.",
+    stopped_refused: says("Detenido", "WhatsApp rechazó este equipo (código {}).", ""),
+    stopped_marked: says(
+        "Detenido",
+        "Estos datos son de una prueba. Borre la carpeta de datos.",
+        "",
+    ),
+    hold: says("Desvincular", "Suelte para cancelar", ""),
+    resetting: says(
+        "Borrando todo",
+        "Se desvincula y empieza de nuevo. No lo apague.",
+        "",
+    ),
+    stuck: says(
+        "Botón hundido",
+        "Estaba hundido al encender. Suéltelo para poder usarlo.",
+        "",
+    ),
+    online: "En línea",
+    no_messages: "Sin mensajes todavía",
+    received: "Recibidos",
+    answered: "Respondidos",
+    pending: "Por enviar",
+    failed: "Fallidos",
+    scan: "Escanee con WhatsApp",
+    scan_where: "Dispositivos vinculados",
+    status: "Estado",
+    messages: "Mensajes",
+    about: "Acerca de",
+    state: "Vínculo",
+    number: "Número",
+    name: "Nombre",
+    since: "Desde",
+    last: "Último",
+    version: "Versión",
+    board: "Placa",
+    licence: "Licencia",
+    store_set_aside: "Se apartó un archivo dañado",
+    sending_limited: "WhatsApp limita los envíos",
+};
+
+static EN: Texts = Texts {
+    starting: says("Starting", "One moment, please.", ""),
+    waiting_network: says(
+        "No internet",
+        "Check the cable or the Wi-Fi. It tries again by itself.",
+        "",
+    ),
+    waiting_time: says(
+        "Setting the clock",
+        "The time comes from the internet. One moment.",
+        "",
+    ),
+    connecting: says("Connecting", "Logging in to WhatsApp.", ""),
+    connecting_again: says(
+        "Connecting",
+        "WhatsApp does not answer yet. It tries again by itself.",
+        "",
+    ),
+    preparing: says(
+        "Almost there",
+        "On the phone: WhatsApp, Linked devices.",
+        "",
+    ),
+    pairing_code: says(
+        "Type this code",
+        "WhatsApp, Linked devices, Link with phone number.",
+        "",
+    ),
+    not_multidevice: says(
+        "Update WhatsApp",
+        "That phone does not take linked devices.",
+        "Press: new code",
+    ),
+    passkey_wanted: says(
+        "Passkey wanted",
+        "WhatsApp wants one and this box cannot give it.",
+        "Press: new code",
+    ),
+    refused: says(
+        "Not linked",
+        "WhatsApp refused. Please try again.",
+        "Press: new code",
+    ),
+    expired: says(
+        "Code expired",
+        "A new one is coming in a moment.",
+        "Press: new code",
+    ),
+    too_small: says(
+        "QR does not fit",
+        "Put your number in the configuration to link with a code.",
+        "",
+    ),
+    resting: says("Press the button", "to link this box to WhatsApp", ""),
+    conflict: says(
+        "Open elsewhere",
+        "Another machine uses this link.",
+        "Press: use it here",
+    ),
+    unlinked: says("Unlinked", "The phone removed this box.", "Press: link"),
+    locked: says(
+        "Account locked",
+        "Open WhatsApp on the phone to see what happened.",
+        "",
+    ),
+    banned: says(
+        "Account suspended",
+        "WhatsApp suspended this number for a while.",
+        "",
+    ),
+    banned_until: "WhatsApp suspended this number until {}.",
+    outdated: says(
+        "Update needed",
+        "WhatsApp wants a newer version of this box.",
+        "",
+    ),
+    rate_limited: says(
+        "Paused",
+        "WhatsApp asked to wait. It goes on by itself.",
+        "",
+    ),
+    rate_limited_until: "WhatsApp asked to wait. It goes on at {}.",
+    stopped_refused: says("Stopped", "WhatsApp refused this box (code {}).", ""),
+    stopped_marked: says(
+        "Stopped",
+        "This data belongs to a test. Delete the data directory.",
+        "",
+    ),
+    hold: says("Unlink", "Let go to cancel", ""),
+    resetting: says(
+        "Erasing",
+        "It unlinks and starts afresh. Keep it plugged in.",
+        "",
+    ),
+    stuck: says(
+        "Button stuck",
+        "It was down at power-on. Let go of it to use it.",
+        "",
+    ),
+    online: "Online",
+    no_messages: "No messages yet",
+    received: "Received",
+    answered: "Answered",
+    pending: "To send",
+    failed: "Failed",
+    scan: "Scan with WhatsApp",
+    scan_where: "Linked devices",
+    status: "Status",
+    messages: "Messages",
+    about: "About",
+    state: "Link",
+    number: "Number",
+    name: "Name",
+    since: "Since",
+    last: "Last",
+    version: "Version",
+    board: "Board",
+    licence: "Licence",
+    store_set_aside: "A damaged file was set aside",
+    sending_limited: "WhatsApp limits sending",
+};
+
+/// Puts the one value a text may carry in its place.
+pub fn fill(text: &str, value: &str) -> String {
+    text.replacen("{}", value, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    /// `Debug` lists every field, so a text added later is looked at without a change here.
+    fn all(texts: &Texts) -> Vec<(String, usize)> {
+        let listed = format!("{texts:#?}");
+        listed
+            .lines()
+            .filter_map(|line| line.trim().split_once(": \""))
+            .map(|(key, text)| (key.to_owned(), text.matches("{}").count()))
+            .collect()
+    }
+
+    #[test]
+    fn both_languages_carry_the_same_values_in_the_same_texts() {
+        let (es, en) = (all(&ES), all(&EN));
+        assert!(es.len() > 60, "the listing lost its texts");
+        assert_eq!(es, en);
+    }
+
+    #[test]
+    fn both_languages_offer_a_press_on_the_same_screens() {
+        let hints = |texts: &Texts| -> Vec<bool> {
+            format!("{texts:#?}")
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("hint: "))
+                .map(|hint| hint != "\"\",")
+                .collect()
+        };
+        assert_eq!(hints(&ES), hints(&EN));
+    }
+}

@@ -1,0 +1,459 @@
+//! The protocol crate's client, and the only place (with its two helpers below) that names it.
+//!
+//! A [`Client`] is built, run once for every connection, and closed. It reconnects never: one run
+//! is one connection, and what follows is the state machine's business. Messages leave through
+//! the durability hook, which returns only after the dispatcher has stored them; everything else
+//! through the [`listener`].
+
+mod listener;
+mod translate;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio_rustls::TlsConnector;
+use wacore::proto_helpers::MessageBuilderExt as _;
+use wacore::runtime::Runtime as _;
+use wacore::store::DevicePropsOverride;
+use wacore::store::traits::Backend;
+use wacore::types::events::{InboundMessage, Subscription};
+use whatsapp_rust::client::NodeFilter;
+use whatsapp_rust::pair_code::PairCodeOptions;
+use whatsapp_rust::store::commands::DeviceCommand;
+use whatsapp_rust::store::persistence_manager::PersistenceManager;
+use whatsapp_rust::waproto::whatsapp as wa;
+use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
+use whatsapp_rust::{InboundDurabilityHook, Jid, RawNodeLease, SendOptions};
+
+use self::listener::{Listener, Run, Signal};
+use super::clock::Clock;
+use super::ending::Ending;
+use super::http::VersionPage;
+use super::link::Link;
+use super::machine::Moment;
+use super::queue::Queue;
+use super::runtime::{Panics, TokioRuntime};
+use super::transport::Line;
+use super::verdict::Verdict;
+use super::{Event, SendError, Settings};
+use crate::message::{ChatKind, Draft};
+use crate::store::Store;
+
+/// The service closes after most errors by itself; where it does not, this long is enough.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// For the keys and device lists that a send may have to fetch, and the write.
+const SEND: Duration = Duration::from_secs(60);
+
+/// For telling the service that this device is gone. A courtesy; the box resets without it.
+const LOGOUT: Duration = Duration::from_secs(5);
+
+/// For handing in what is under way before a connection is closed on purpose.
+const CLOSE: Duration = Duration::from_millis(1_800);
+
+/// For the tasks of a closed client to be dropped.
+const DROP: Duration = Duration::from_millis(500);
+
+/// Messages that may wait for the one that is being sent.
+const SENDS: usize = 32;
+
+type Answer = oneshot::Sender<Result<(), SendError>>;
+
+/// What every client of one session shares.
+pub struct Context {
+    /// How to behave.
+    pub settings: Settings,
+    /// Time.
+    pub clock: Clock,
+    /// Where the version page's last good copy is.
+    pub store: Store,
+    /// Trust in servers.
+    pub tls: TlsConnector,
+    /// The state that everybody sees.
+    pub link: watch::Sender<Link>,
+    /// To the dispatcher, without waiting.
+    pub queue: Queue,
+    /// To the dispatcher, waiting.
+    pub events: mpsc::Sender<Event>,
+    /// To the supervisor.
+    pub panics: Panics,
+}
+
+/// How a connection went.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub ending: Ending,
+    /// How long it was online, if it ever was.
+    pub online: Option<Duration>,
+    /// When the first code was shown, if one was.
+    pub code_shown: Option<Moment>,
+}
+
+/// One client of the protocol crate.
+pub struct Client {
+    inner: Arc<whatsapp_rust::Client>,
+    line: Arc<Line>,
+    listener: Arc<Listener>,
+    signals: Mutex<mpsc::Receiver<Signal>>,
+    sends: mpsc::Sender<(Draft, Answer)>,
+    verdict: Verdict,
+    runtime: TokioRuntime,
+    clock: Clock,
+    phone_number: Option<String>,
+    used: AtomicBool,
+    _subscription: Subscription,
+    _raw_nodes: RawNodeLease,
+}
+
+impl Client {
+    /// A client that has not connected yet, on the keys in `backend`.
+    ///
+    /// # Errors
+    /// When the keys cannot be read, or the backend cannot keep pending messages.
+    pub async fn build(context: &Context, backend: Arc<dyn Backend>) -> anyhow::Result<Self> {
+        let Context {
+            settings, clock, ..
+        } = context;
+        let verdict = Verdict::default();
+        let runtime = TokioRuntime::new(*clock, context.panics.clone());
+        let line = Arc::new(Line::new(
+            settings.endpoint.clone(),
+            context.tls.clone(),
+            *clock,
+            verdict.clone(),
+        ));
+        let outside = (!settings.endpoint.is_loopback()).then(|| context.tls.clone());
+        let page = VersionPage::new(outside, context.store.clone(), *clock);
+        let keys = PersistenceManager::new(backend)
+            .await
+            .context("reading the link's keys")?;
+        // The phone lists the device under these, from the linking on; a name that no browser
+        // has makes pairing codes fail.
+        let props = DevicePropsOverride::new()
+            .with_os(settings.system.clone())
+            .with_platform_type(PlatformType::CHROME);
+        if keys.get_device_snapshot().pn.is_none() {
+            keys.process_command(DeviceCommand::SetDeviceProps(props))
+                .await;
+        }
+        let inner = whatsapp_rust::Client::builder()
+            .with_runtime(runtime.clone())
+            .with_persistence_manager(Arc::new(keys))
+            .with_transport_factory_arc(line.clone())
+            .with_http_client(page)
+            .with_skip_history_sync(true)
+            .with_background_saver_interval(Duration::from_secs(30))
+            .with_inbound_durability_hook(Hook {
+                events: context.events.clone(),
+            })
+            .build()
+            .await
+            .context("setting up the protocol")?
+            .into_client();
+        // One run is one connection.
+        inner.enable_auto_reconnect.store(false, Ordering::Relaxed);
+        let (signal, signals) = mpsc::channel(16);
+        let listener = Arc::new(Listener::new(
+            context.link.clone(),
+            verdict.clone(),
+            context.queue.clone(),
+            signal,
+            *clock,
+            settings.qr_prefix,
+        ));
+        listener.know(&inner);
+        let (sends, drafts) = mpsc::channel(SENDS);
+        runtime.spawn_detached(Box::pin(send_all(Arc::downgrade(&inner), drafts, *clock)));
+        if !settings.stay_available {
+            runtime.spawn_detached(Box::pin(stay_unavailable(Arc::downgrade(&inner))));
+        }
+        Ok(Self {
+            _subscription: inner.subscribe_handler(listener.clone()),
+            _raw_nodes: inner.acquire_raw_node_forwarding(),
+            inner,
+            line,
+            listener,
+            signals: Mutex::new(signals),
+            sends,
+            verdict,
+            runtime,
+            clock: *clock,
+            phone_number: settings.phone_number.clone(),
+            used: AtomicBool::new(false),
+        })
+    }
+
+    /// A phone has accepted this device's keys.
+    pub fn is_linked(&self) -> bool {
+        self.inner.pn().is_some()
+    }
+
+    /// The client can be run; if it must be `fresh`, for the first time. One that disconnected
+    /// itself, as with used-up refs, never can again.
+    pub fn is_usable(&self, fresh: bool) -> bool {
+        let used = self.used.load(Ordering::Relaxed);
+        !self.inner.shutdown_signal().is_fired() && (!fresh || !used)
+    }
+
+    /// Opens a connection and returns when it is over.
+    pub async fn run(&self) -> Ended {
+        self.used.store(true, Ordering::Relaxed);
+        self.verdict.take();
+        self.listener.begin();
+        self.inner
+            .enable_auto_reconnect
+            .store(false, Ordering::Relaxed);
+        let mut signals = self.signals.lock().await;
+        while signals.try_recv().is_ok() {}
+        {
+            let running = AssertUnwindSafe(self.inner.run()).catch_unwind();
+            tokio::pin!(running);
+            let overdue = async {
+                self.verdict.passed().await;
+                tokio::time::sleep(self.clock.real_of(GRACE)).await;
+                self.line.hang_up();
+                std::future::pending::<()>().await;
+            };
+            tokio::pin!(overdue);
+            loop {
+                tokio::select! {
+                    ended = &mut running => {
+                        if ended.is_err() {
+                            // Its words went to standard error, as with any panic.
+                            tracing::error!("the protocol panicked while it ran a connection");
+                        }
+                        break;
+                    }
+                    () = &mut overdue => {}
+                    Some(signal) = signals.recv() => self.act_on(signal),
+                }
+            }
+        }
+        let run = self.listener.end();
+        self.finish(run).await
+    }
+
+    async fn finish(&self, run: Run) -> Ended {
+        let ending = self.verdict.take().unwrap_or(if run.heard {
+            Ending::Closed
+        } else {
+            Ending::Untrusted
+        });
+        if ending == Ending::Outdated {
+            // The version page is read at most once a day, unless it is told otherwise.
+            self.keys()
+                .modify_device(|device| device.app_version_last_fetched_ms = 0)
+                .await;
+        }
+        if let Err(error) = self.keys().flush().await {
+            tracing::error!(%error, "the device's state is not saved");
+        }
+        let now = self.clock.now();
+        Ended {
+            ending,
+            online: run.online.map(|since| now.saturating_sub(since)),
+            code_shown: run.code_shown,
+        }
+    }
+
+    fn keys(&self) -> Arc<PersistenceManager> {
+        self.inner.persistence_manager()
+    }
+
+    fn act_on(&self, signal: Signal) {
+        match signal {
+            Signal::CodeShown | Signal::CodeDied => {
+                let Some(phone_number) = self.phone_number.clone() else {
+                    return;
+                };
+                let client = self.inner.clone();
+                self.runtime.spawn_detached(Box::pin(async move {
+                    let options = PairCodeOptions {
+                        phone_number,
+                        ..PairCodeOptions::default()
+                    };
+                    // The listener hears of the code, and of a refusal.
+                    if client.pair_with_code(options).await.is_err() {
+                        tracing::info!("the QR is the only way to link for now");
+                    }
+                }));
+            }
+            Signal::RefsUsedUp => {
+                // The pairing code outlives the refs; what is left of it is worth waiting for.
+                let (line, verdict, clock) = (self.line.clone(), self.verdict.clone(), self.clock);
+                let expires = self.listener.pairing_code_expires();
+                self.runtime.spawn_detached(Box::pin(async move {
+                    if let Some(expires) = expires {
+                        tokio::time::sleep_until(expires).await;
+                    }
+                    verdict.pass(Ending::RefsUsedUp);
+                    tracing::debug!(at = ?clock.now(), "the last code is used up");
+                    line.hang_up();
+                }));
+            }
+        }
+    }
+
+    /// Ends the connection that is up as [`Ending::Asked`].
+    pub fn hang_up(&self) {
+        self.verdict.pass(Ending::Asked);
+        self.line.hang_up();
+    }
+
+    /// Puts a message on the wire, after those that were given before it. Does not wait.
+    pub fn send(&self, draft: Draft, answer: Answer) {
+        if let Err(error) = self.sends.try_send((draft, answer)) {
+            let (_, answer) = error.into_inner();
+            // Who asked may have gone.
+            let _ = answer.send(Err(SendError::Interrupted(
+                "too many messages at once".to_owned(),
+            )));
+        }
+    }
+
+    /// Tells the service that this device is gone, if there is a connection to say it on.
+    pub async fn log_out(&self) {
+        if !self.inner.is_logged_in() || !self.inner.is_connected() {
+            return;
+        }
+        let limit = self.clock.limit(LOGOUT);
+        if tokio::time::timeout(limit, self.inner.logout())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the service did not confirm the removal in time");
+        }
+    }
+
+    /// Disconnects cleanly, and ends everything this client ever began.
+    pub async fn close(&self) {
+        self.listener.end();
+        let closing = async {
+            self.inner.disconnect().await;
+            if let Err(error) = self.keys().flush().await {
+                tracing::error!(%error, "the device's state is not saved");
+            }
+        };
+        if tokio::time::timeout(CLOSE, closing).await.is_err() {
+            tracing::warn!("the connection could not be closed cleanly in time");
+        }
+        self.line.hang_up();
+        if tokio::time::timeout(DROP, self.runtime.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("a task of the protocol does not end");
+        }
+    }
+}
+
+/// Stores what arrived before the service hears that it did.
+struct Hook {
+    events: mpsc::Sender<Event>,
+}
+
+#[async_trait]
+impl InboundDurabilityHook for Hook {
+    async fn on_messages(
+        &self,
+        _client: Arc<whatsapp_rust::Client>,
+        inbound: &[InboundMessage],
+    ) -> anyhow::Result<()> {
+        let batch: Vec<_> = inbound.iter().filter_map(translate::message).collect();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (durable, stored) = oneshot::channel();
+        self.events
+            .send(Event::Messages { batch, durable })
+            .await
+            .ok()
+            .context("nobody stores messages any more")?;
+        match stored.await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => anyhow::bail!("messages were not stored"),
+        }
+    }
+}
+
+/// Sends one message after the other, so that they leave in the order they were given.
+async fn send_all(
+    client: Weak<whatsapp_rust::Client>,
+    mut drafts: mpsc::Receiver<(Draft, Answer)>,
+    clock: Clock,
+) {
+    while let Some((draft, answer)) = drafts.recv().await {
+        let Some(client) = client.upgrade() else {
+            return;
+        };
+        let sending = AssertUnwindSafe(send(&client, draft)).catch_unwind();
+        let result = match tokio::time::timeout(clock.limit(SEND), sending).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(SendError::Interrupted("the protocol panicked".to_owned())),
+            Err(_) => Err(SendError::Interrupted("it took too long".to_owned())),
+        };
+        // Who asked may have gone.
+        let _ = answer.send(result);
+    }
+}
+
+async fn send(client: &whatsapp_rust::Client, draft: Draft) -> Result<(), SendError> {
+    if !client.is_logged_in() || !client.is_connected() {
+        return Err(SendError::Offline);
+    }
+    match draft.chat.kind() {
+        ChatKind::Direct | ChatKind::Group => {}
+        ChatKind::Broadcast | ChatKind::Other => {
+            return Err(SendError::Refused("it is no chat or group".to_owned()));
+        }
+    }
+    let to: Jid = draft
+        .chat
+        .as_str()
+        .parse()
+        .map_err(|_| SendError::Refused("its chat is no JID".to_owned()))?;
+    let options = SendOptions::default().with_message_id(draft.id.0);
+    let sent = client
+        .send_message_with_options(to, wa::Message::text(draft.text), options)
+        .await;
+    use whatsapp_rust::SendError as Theirs;
+    match sent {
+        Ok(_) => Ok(()),
+        Err(Theirs::NotLoggedIn) => Err(SendError::Offline),
+        Err(Theirs::InvalidRequest(reason)) => Err(SendError::Refused(reason)),
+        Err(error) => Err(SendError::Interrupted(error.to_string())),
+    }
+}
+
+/// Answers every `available` with `unavailable`: the crate says it on every login and on a change
+/// of name, without a switch, and it would mute the owner's phone.
+///
+/// The next one is listened for before the answer is sent, so none is missed.
+async fn stay_unavailable(client: Weak<whatsapp_rust::Client>) {
+    let listen = || {
+        let available = NodeFilter::tag("presence").attr("type", "available");
+        client
+            .upgrade()
+            .map(|client| client.wait_for_sent_node(available))
+    };
+    let Some(mut said) = listen() else { return };
+    while said.await.is_ok() {
+        let Some(next) = listen() else { return };
+        said = next;
+        // The stanza was seen just before it is written; let it go first.
+        tokio::task::yield_now().await;
+        let Some(client) = client.upgrade() else {
+            return;
+        };
+        if let Err(error) = client.presence().set_unavailable().await {
+            tracing::debug!(%error, "the connection ended before it could say unavailable");
+        }
+    }
+}

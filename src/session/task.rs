@@ -1,0 +1,458 @@
+//! The loop that owns the link. It asks [`machine::next`] what to do, does it, and serves orders
+//! meanwhile; it decides nothing itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use super::backoff::Jitter;
+use super::client::{Client, Context, Ended};
+use super::clock::Clock;
+use super::ending::Ending;
+use super::keys::Keys;
+use super::link::{Link, Linking, StopReason};
+use super::machine::{self, Action, Hold, Input, Mode, State, Why};
+use super::queue::{Pump, queue};
+use super::{Event, Handle, Order, SendError, Settings, record, tls};
+use crate::store::Store;
+
+/// How often the wall clock is looked at while it cannot be right.
+const TIME_POLL: Duration = Duration::from_secs(2);
+
+/// For what the handler still had to tell when the session ends.
+const DRAIN: Duration = Duration::from_millis(300);
+
+/// Orders that may wait for the session to come round.
+const ORDERS: usize = 64;
+
+/// The session's door, and the task behind it, to be spawned by the caller.
+///
+/// The task ends with `Ok` soon after `stop` has become true (or its sender is gone), having
+/// disconnected cleanly and written everything down, within three seconds. It ends with an error
+/// when the store fails or a task of the protocol crate has panicked; nothing else ends it.
+///
+/// Events go to `events`, in the order they happened except that acks and receipts may be told
+/// before messages that arrived earlier.
+pub fn spawn(
+    settings: Settings,
+    store: Store,
+    events: mpsc::Sender<Event>,
+    clock: Clock,
+    stop: watch::Receiver<bool>,
+) -> (Handle, impl Future<Output = anyhow::Result<()>> + Send) {
+    let (order, orders) = mpsc::channel(ORDERS);
+    let (link, watched) = watch::channel(Link::Starting);
+    let (panics, panicked) = watch::channel(None);
+    let (queue, pump) = queue(events.clone());
+    let task = async move {
+        let session = Session {
+            context: Context {
+                settings,
+                clock,
+                store,
+                tls: tls::connector()?,
+                link,
+                queue,
+                events,
+                panics: Arc::new(panics),
+            },
+            state: State::new(false),
+            client: None,
+            doors: Doors {
+                orders,
+                deserted: false,
+                stop,
+                panicked,
+            },
+        };
+        session.run(pump).await
+    };
+    (Handle::new(order, watched), task)
+}
+
+struct Session {
+    context: Context,
+    state: State,
+    /// Kept between two connections, while it can be used again.
+    client: Option<Client>,
+    doors: Doors,
+}
+
+/// Everything that can come in from outside.
+struct Doors {
+    orders: mpsc::Receiver<Order>,
+    /// Nobody is left to give an order. The link is kept all the same.
+    deserted: bool,
+    stop: watch::Receiver<bool>,
+    panicked: watch::Receiver<Option<String>>,
+}
+
+enum Happening {
+    Order(Order),
+    Stop,
+}
+
+/// What follows from one stretch of the loop.
+enum Next {
+    Act(Action),
+    Reset(oneshot::Sender<()>),
+    Stop,
+}
+
+/// How a stretch of serving a connection came to its end.
+enum Over {
+    Ended(Ended),
+    Reset(oneshot::Sender<()>),
+    Stop,
+}
+
+impl Doors {
+    /// May be dropped at any time without losing anything.
+    async fn next(&mut self) -> anyhow::Result<Happening> {
+        loop {
+            tokio::select! {
+                biased;
+                panicked = self.panicked.wait_for(Option::is_some) => {
+                    let words = panicked.ok().and_then(|words| words.clone());
+                    bail!("a task of the protocol panicked: {}", words.unwrap_or_default());
+                }
+                _ = self.stop.wait_for(|stop| *stop) => return Ok(Happening::Stop),
+                order = self.orders.recv(), if !self.deserted => match order {
+                    Some(order) => return Ok(Happening::Order(order)),
+                    None => self.deserted = true,
+                },
+            }
+        }
+    }
+}
+
+impl Session {
+    async fn run(mut self, pump: Pump) -> anyhow::Result<()> {
+        let mut pump = tokio::spawn(pump.run());
+        let outcome = self.keep_linked().await;
+        if let Some(client) = self.client.take() {
+            client.close().await;
+        }
+        let committed = self.context.store.link().commit().await;
+        // The last senders of the queue go with the session, and with them the pump.
+        drop(self);
+        if tokio::time::timeout(DRAIN, &mut pump).await.is_err() {
+            pump.abort();
+        }
+        outcome?;
+        committed.context("writing the link down")
+    }
+
+    async fn keep_linked(&mut self) -> anyhow::Result<()> {
+        if self.context.store.opened().reset_pending {
+            tracing::info!("going on with the reset that was begun");
+            self.context.link.send_replace(Link::Resetting);
+            self.context.store.reset().await.context("resetting")?;
+        }
+        let client = self.build().await?;
+        self.state = State::new(client.is_linked());
+        self.client = Some(client);
+        let past = record::load(&self.context.store, self.context.clock.wall_ms())?;
+        let mut next = Next::Act(self.decide(Input::Started(past)).await?);
+        loop {
+            next = match next {
+                Next::Act(Action::Connect { fresh }) => self.connect(fresh).await?,
+                Next::Act(Action::Forget) => self.forget().await?,
+                Next::Act(Action::Wait(_) | Action::Hold | Action::Stay | Action::HangUp) => {
+                    self.idle().await?
+                }
+                Next::Reset(answer) => self.reset(answer).await?,
+                Next::Stop => return Ok(()),
+            };
+        }
+    }
+
+    async fn build(&self) -> anyhow::Result<Client> {
+        let keys = Keys::new(self.context.store.link());
+        Client::build(&self.context, Arc::new(keys)).await
+    }
+
+    /// Asks what follows from `input`, keeps it on disk where it must be kept, and shows it.
+    async fn decide(&mut self, input: Input) -> anyhow::Result<Action> {
+        let now = self.context.clock.now();
+        let (state, action) = machine::next(&self.state, input, now, chance());
+        self.state = state;
+        let store = &self.context.store;
+        match input {
+            Input::Ended { ending, .. } if is_to_be_kept(ending, action) => {
+                let left = self.state.left(now);
+                let wall_ms = self.context.clock.wall_ms();
+                record::keep(store, ending, &self.state, left, wall_ms).await?;
+            }
+            _ if matches!(action, Action::Connect { .. }) => record::clear(store).await?,
+            _ => {}
+        }
+        if action != Action::Stay {
+            self.show();
+        }
+        Ok(action)
+    }
+
+    fn show(&self) {
+        let link = shown(&self.state, self.context.clock);
+        self.context.link.send_modify(|current| {
+            let trouble = match (&*current, &link) {
+                (Link::Linking(linking), Link::Linking(_)) => linking.trouble,
+                _ => None,
+            };
+            *current = link;
+            if let Link::Linking(linking) = current {
+                linking.trouble = trouble;
+            }
+            tracing::info!(link = current.name(), "the link's state");
+        });
+    }
+
+    /// One connection, from opening it to its end.
+    async fn connect(&mut self, fresh: bool) -> anyhow::Result<Next> {
+        if let Some(next) = self.wait_for_time().await? {
+            return Ok(next);
+        }
+        self.context.clock.anchor();
+        let client = match self.client.take() {
+            Some(client) if client.is_usable(fresh) => client,
+            used_up => {
+                if let Some(client) = used_up {
+                    client.close().await;
+                }
+                self.build().await?
+            }
+        };
+        let over = self.serve(&client).await?;
+        self.client = Some(client);
+        Ok(match over {
+            Over::Ended(Ended {
+                ending,
+                online,
+                code_shown,
+            }) => {
+                tracing::info!(?ending, ?online, "the connection is over");
+                let input = Input::Ended {
+                    ending,
+                    online,
+                    code_shown,
+                };
+                Next::Act(self.decide(input).await?)
+            }
+            Over::Reset(answer) => Next::Reset(answer),
+            Over::Stop => Next::Stop,
+        })
+    }
+
+    /// Serves orders while `client` runs.
+    async fn serve(&mut self, client: &Client) -> anyhow::Result<Over> {
+        let running = client.run();
+        tokio::pin!(running);
+        loop {
+            let happening = tokio::select! {
+                ended = &mut running => return Ok(Over::Ended(ended)),
+                happening = self.doors.next() => happening?,
+            };
+            match happening {
+                Happening::Order(Order::Send(draft, answer)) => client.send(draft, answer),
+                Happening::Order(Order::TakeOver(answer)) => done(answer),
+                Happening::Order(Order::Link(answer)) => {
+                    let now = self.context.clock.now();
+                    let (state, action) =
+                        machine::next(&self.state, Input::Press, now, Jitter::NONE);
+                    self.state = state;
+                    if action == Action::HangUp {
+                        client.hang_up();
+                    }
+                    done(answer);
+                }
+                Happening::Order(Order::Unlink(answer)) => {
+                    self.context.link.send_replace(Link::Resetting);
+                    self.context
+                        .store
+                        .begin_reset()
+                        .await
+                        .context("resetting")?;
+                    // The service's answer to the farewell is read by the connection itself.
+                    let farewell = tokio::select! {
+                        () = client.log_out() => None,
+                        ended = &mut running => Some(ended),
+                    };
+                    if farewell.is_none() {
+                        tokio::join!(client.close(), running);
+                    }
+                    return Ok(Over::Reset(answer));
+                }
+                Happening::Stop => {
+                    tokio::join!(client.close(), running);
+                    return Ok(Over::Stop);
+                }
+            }
+        }
+    }
+
+    /// Returns `None` once the wall clock can be believed. With a simulator it always can.
+    async fn wait_for_time(&mut self) -> anyhow::Result<Option<Next>> {
+        let clock = self.context.clock;
+        if self.context.settings.endpoint.is_loopback() {
+            return Ok(None);
+        }
+        while !clock.is_plausible() {
+            self.context.link.send_if_modified(|link| {
+                let news = *link != Link::WaitingTime;
+                *link = Link::WaitingTime;
+                news
+            });
+            let happening = tokio::select! {
+                () = tokio::time::sleep(TIME_POLL) => continue,
+                happening = self.doors.next() => happening?,
+            };
+            match happening {
+                Happening::Order(Order::Send(_, answer)) => offline(answer),
+                Happening::Order(Order::Link(answer) | Order::TakeOver(answer)) => done(answer),
+                Happening::Order(Order::Unlink(answer)) => return Ok(Some(Next::Reset(answer))),
+                Happening::Stop => return Ok(Some(Next::Stop)),
+            }
+        }
+        if *self.context.link.borrow() == Link::WaitingTime {
+            self.show();
+        }
+        Ok(None)
+    }
+
+    /// The socket stays closed, until a moment comes or somebody wants something.
+    async fn idle(&mut self) -> anyhow::Result<Next> {
+        let due = match self.state.mode {
+            Mode::Waiting { until, .. } => Some(self.context.clock.instant(until)),
+            Mode::Trying | Mode::Holding(_) => None,
+        };
+        if due.is_none()
+            && let Some(client) = self.client.take()
+        {
+            // It may be long; its memory is free meanwhile.
+            client.close().await;
+        }
+        loop {
+            let happening = tokio::select! {
+                () = at(due) => {
+                    return Ok(Next::Act(self.decide(Input::Due).await?));
+                }
+                happening = self.doors.next() => happening?,
+            };
+            let (input, answer) = match happening {
+                Happening::Order(Order::Send(_, answer)) => {
+                    offline(answer);
+                    continue;
+                }
+                Happening::Order(Order::Link(answer)) => (Input::Press, answer),
+                Happening::Order(Order::TakeOver(answer)) => (Input::TakeOver, answer),
+                Happening::Order(Order::Unlink(answer)) => return Ok(Next::Reset(answer)),
+                Happening::Stop => return Ok(Next::Stop),
+            };
+            let action = self.decide(input).await?;
+            done(answer);
+            if action != Action::Stay {
+                return Ok(Next::Act(action));
+            }
+        }
+    }
+
+    /// Deletes what a removed device leaves behind; the inbox stays.
+    async fn forget(&mut self) -> anyhow::Result<Next> {
+        if let Some(client) = self.client.take() {
+            client.close().await;
+        }
+        self.context
+            .store
+            .forget_link()
+            .await
+            .context("deleting the keys of a link that is no more")?;
+        Ok(Next::Act(match self.state.mode {
+            Mode::Trying => Action::Connect { fresh: true },
+            Mode::Waiting { .. } | Mode::Holding(_) => Action::Hold,
+        }))
+    }
+
+    /// Deletes everything. Whoever asked hears of it once the box is as on the first day.
+    async fn reset(&mut self, answer: oneshot::Sender<()>) -> anyhow::Result<Next> {
+        self.context.link.send_replace(Link::Resetting);
+        self.context
+            .store
+            .begin_reset()
+            .await
+            .context("resetting")?;
+        if let Some(client) = self.client.take() {
+            client.close().await;
+        }
+        self.context.store.reset().await.context("resetting")?;
+        tracing::info!("everything is forgotten");
+        let action = self.decide(Input::Forgotten).await?;
+        done(answer);
+        Ok(Next::Act(action))
+    }
+}
+
+/// An ending that only leads to a back-off needs no record, whatever it is at other times.
+fn is_to_be_kept(ending: Ending, action: Action) -> bool {
+    ending.is_kept() && (ending != Ending::Removed || action == Action::Forget)
+}
+
+/// What everybody sees while no connection shows something better.
+fn shown(state: &State, clock: Clock) -> Link {
+    match state.mode {
+        Mode::Trying if state.linked => Link::Connecting {
+            failures: state.failures,
+            next_try: None,
+        },
+        Mode::Trying => Link::Linking(Linking::default()),
+        Mode::Waiting { why, until } => {
+            let next_try = clock.instant(until);
+            match why {
+                Why::Backoff => Link::Connecting {
+                    failures: state.failures,
+                    next_try: Some(next_try),
+                },
+                Why::Network => Link::WaitingNetwork { next_try },
+                Why::RateLimit => Link::RateLimited { next_try },
+                Why::Ban { told } => Link::Banned {
+                    until: told.then_some(next_try),
+                },
+                Why::Outdated => Link::Outdated,
+            }
+        }
+        Mode::Holding(hold) => match hold {
+            Hold::Resting => Link::Resting,
+            Hold::Conflict => Link::Conflict,
+            Hold::Unlinked => Link::Unlinked,
+            Hold::Locked => Link::Locked,
+            Hold::Refused(code) => Link::Stopped {
+                reason: StopReason::Refused(code),
+            },
+        },
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whoever gave the order may have gone.
+fn done(answer: oneshot::Sender<()>) {
+    let _ = answer.send(());
+}
+
+fn offline(answer: oneshot::Sender<Result<(), SendError>>) {
+    let _ = answer.send(Err(SendError::Offline));
+}
+
+/// Chance, from the seeds the standard library draws for its hash maps.
+fn chance() -> Jitter {
+    use std::hash::{BuildHasher as _, RandomState};
+    Jitter::of(RandomState::new().hash_one(0))
+}

@@ -1,0 +1,10 @@
+//! The promises of the whole box, in one binary: one link step. Every module is a story, every
+//! test is named after what a person would see.
+//!
+//! Tests wait for events, never for time to pass.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod cut;
+mod process;
+mod session;
+mod story;

@@ -1,0 +1,339 @@
+//! What the owner of a box sees, told with a box in a process of its own: linking, answering,
+//! restarting, resetting, being killed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use vinculo::inbox::{Inbox, ServiceClock, Settings};
+use whatsim::{Options, Sim, View};
+
+use crate::process::{BoxProcess, box_binary};
+
+/// How long a person would wait before calling the box broken.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const SHOP: &str = "573000000001";
+const ANA: &str = "573000000002";
+const LUIS: &str = "573000000003";
+
+/// A rule that answers every message with its own text, at once.
+const ECHO: &str = r#"
+[outbox]
+gap = "0s"
+new_chat_gap = "0s"
+
+[[answer]]
+when = "/.*/"
+say = "eco: {text}"
+every = "0s"
+"#;
+
+struct Town {
+    sim: Sim,
+    data: tempfile::TempDir,
+    config: String,
+}
+
+impl Town {
+    async fn new() -> Self {
+        let sim = Sim::start(Options::default()).await.unwrap();
+        for (number, name) in [(SHOP, "Tienda"), (ANA, "Ana"), (LUIS, "Luis")] {
+            sim.add_phone(number, name, true).unwrap();
+        }
+        let data = tempfile::tempdir().unwrap();
+        let config = data.path().join("vinculo.toml");
+        std::fs::write(&config, ECHO).unwrap();
+        Self {
+            sim,
+            config: config.to_str().unwrap().to_owned(),
+            data,
+        }
+    }
+
+    fn dir(&self) -> std::path::PathBuf {
+        self.data.path().join("state")
+    }
+
+    fn start(&self) -> BoxProcess {
+        self.start_with(&[])
+    }
+
+    fn start_with(&self, more: &[&str]) -> BoxProcess {
+        let mut arguments = vec!["--config", &self.config];
+        arguments.extend(more);
+        BoxProcess::start(&self.sim.ws_url(), &self.dir(), &arguments)
+    }
+
+    /// Starts a box and lets the shop's phone scan its picture.
+    async fn linked(&self) -> BoxProcess {
+        let running = self.start();
+        let qr = running.wait_qr();
+        self.sim.scan(SHOP, &qr).await.unwrap();
+        running.wait_link("online");
+        running
+    }
+
+    /// Waits until the town is so, and says what it waited for if it never is.
+    async fn until(&self, what: &str, holds: impl Fn(&mut View<'_>) -> bool) {
+        let wait = self.sim.until(|view| holds(view).then_some(()));
+        tokio::time::timeout(PATIENCE, wait)
+            .await
+            .unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"));
+    }
+
+    /// Waits until a phone shows an answer to each of these texts, and checks their order.
+    async fn answered(&self, phone: &str, texts: &[String]) {
+        let wanted: Vec<_> = texts.iter().map(|text| format!("eco: {text}")).collect();
+        self.until("every text is answered", |view| {
+            view.inbox(phone).len() >= wanted.len()
+        })
+        .await;
+        let shown: Vec<_> = self.sim.inbox(phone).unwrap();
+        let shown: Vec<_> = shown.into_iter().map(|entry| entry.text).collect();
+        assert_eq!(shown, wanted);
+    }
+}
+
+fn texts(prefix: &str, n: usize) -> Vec<String> {
+    (1..=n).map(|i| format!("{prefix} {i}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_scans_the_picture_and_the_box_answers() {
+    let town = Town::new().await;
+    let running = town.linked().await;
+    let status = running.wait("the name", |status| status["name"] == "Tienda");
+    assert_eq!(status["number"], SHOP);
+    let questions = texts("hola", 5);
+    for text in &questions {
+        town.sim.send_text(ANA, SHOP, text).unwrap();
+    }
+    town.answered(ANA, &questions).await;
+    assert_eq!(town.sim.devices(SHOP).unwrap().len(), 1);
+    let counters = town.sim.counters();
+    assert!(counters.unknown.is_empty(), "{:?}", counters.unknown);
+    assert!(counters.available_seconds == 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_needs_no_scan_and_brings_what_waited() {
+    let town = Town::new().await;
+    let running = town.linked().await;
+    let (status, took) = running.terminate();
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(5), "drained in {took:?}");
+    let questions = texts("mientras tanto", 3);
+    for text in &questions {
+        town.sim.send_text(ANA, SHOP, text).unwrap();
+    }
+    let running = town.start();
+    running.wait_link("online");
+    town.answered(ANA, &questions).await;
+    assert_eq!(town.sim.counters().refs, 6, "one round of refs in all");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_thousand_messages_that_waited_arrive_in_order_once() {
+    let town = Town::new().await;
+    town.linked().await.terminate();
+    for text in texts("cola", 2_000) {
+        town.sim.send_text(ANA, SHOP, &text).unwrap();
+    }
+    let running = town.start();
+    running.wait("the backlog", |status| status["inbox"]["seq"] == 2_000);
+    town.until("the service was told", |view| view.counters().queued == 0)
+        .await;
+    running.terminate();
+    let inbox = stored(&town.dir());
+    let expected = texts("cola", 2_000);
+    assert_eq!(inbox, expected);
+}
+
+/// The texts in a stopped box's inbox, in their order.
+fn stored(dir: &Path) -> Vec<String> {
+    let store = vinculo::store::Store::open(dir).unwrap();
+    let inbox = Inbox::open(&store, Settings::default(), ServiceClock::default()).unwrap();
+    inbox
+        .after(vinculo::message::Seq(0), usize::MAX)
+        .unwrap()
+        .into_iter()
+        .map(|(_, message)| match message.body {
+            vinculo::message::Body::Text(text) => text,
+            other => panic!("not a text: {other:?}"),
+        })
+        .collect()
+}
+
+/// How often the plug is pulled; `VINCULO_KILLS` asks for more.
+fn kills() -> usize {
+    std::env::var("VINCULO_KILLS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(12)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pulling_the_plug_at_random_moments_loses_nothing_and_repeats_nothing() {
+    let town = Town::new().await;
+    let mut running = town.linked().await;
+    let mut asked: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    for turn in 0..kills() {
+        for (who, phone) in [("ana", ANA), ("luis", LUIS)] {
+            for text in texts(&format!("{who} {turn}"), 3) {
+                town.sim.send_text(phone, SHOP, &text).unwrap();
+                asked.entry(phone).or_default().push(text);
+            }
+        }
+        // The moment is random in what the box has got to: so many answers after the last kill.
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let answers = (random >> 33) as usize % 6;
+        let before = total_answers(&town);
+        let total = asked.values().map(Vec::len).sum::<usize>();
+        let until = (before + answers).min(total);
+        town.until("some answers", |view| {
+            view.inbox(ANA).len() + view.inbox(LUIS).len() >= until
+        })
+        .await;
+        running.kill();
+        running = town.start();
+    }
+    for (phone, asked) in asked {
+        town.answered_in_any_order(phone, asked).await;
+    }
+}
+
+fn total_answers(town: &Town) -> usize {
+    town.sim.inbox(ANA).unwrap().len() + town.sim.inbox(LUIS).unwrap().len()
+}
+
+impl Town {
+    async fn answered_in_any_order(&self, phone: &str, asked: Vec<String>) {
+        self.until("every text is answered", |view| {
+            view.inbox(phone).len() >= asked.len()
+        })
+        .await;
+        let mut wanted: Vec<_> = asked.iter().map(|text| format!("eco: {text}")).collect();
+        let shown = self.sim.inbox(phone).unwrap();
+        let mut shown: Vec<_> = shown.into_iter().map(|entry| entry.text).collect();
+        wanted.sort();
+        shown.sort();
+        assert_eq!(shown, wanted);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holding_the_button_unlinks_at_the_phone_and_leaves_no_key() {
+    let town = Town::new().await;
+    let running = town.linked().await;
+    let secrets = secrets(&town.dir(), running);
+    let running = town.start();
+    running.wait_link("online");
+    running.hold(Duration::from_secs(6));
+    running.wait_link("linking");
+    assert!(!running.wait_qr().is_empty());
+    assert!(town.sim.devices(SHOP).unwrap().is_empty());
+    running.terminate();
+    assert_gone(&town.dir(), &secrets);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holding_the_button_without_a_network_still_forgets_everything() {
+    let town = Town::new().await;
+    let running = town.linked().await;
+    let secrets = secrets(&town.dir(), running);
+    // Nobody listens on the discard port of loopback.
+    let running = BoxProcess::start("ws://127.0.0.1:9/ws/chat", &town.dir(), &[]);
+    running.wait_link("waiting_network");
+    running.hold(Duration::from_secs(6));
+    running.wait("the reset is over", |status| {
+        status["link"] != "resetting" && status["number"].is_null()
+    });
+    running.terminate();
+    assert_gone(&town.dir(), &secrets);
+    let running = town.start();
+    assert!(!running.wait_qr().is_empty(), "a fresh QR is up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_that_is_cut_off_is_finished_at_the_next_start() {
+    let town = Town::new().await;
+    let running = town.linked().await;
+    let secrets = secrets(&town.dir(), running);
+    let running = town.start();
+    running.wait_link("online");
+    running.hold(Duration::from_secs(6));
+    running.wait("the reset began", |status| status["link"] != "online");
+    running.kill();
+    let running = town.start();
+    running.wait_link("linking");
+    assert!(town.sim.devices(SHOP).unwrap().is_empty());
+    running.terminate();
+    assert_gone(&town.dir(), &secrets);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_box_on_the_same_data_is_told_so_and_leaves() {
+    let town = Town::new().await;
+    let _first = town.start();
+    let second = std::process::Command::new(box_binary())
+        .args(["run", "--board", "headless", "--web", "127.0.0.1:0"])
+        .args(["--endpoint", &town.sim.ws_url(), "--data-dir"])
+        .arg(town.dir())
+        .output()
+        .unwrap();
+    assert!(!second.status.success());
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains("already"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_on_the_resting_screen_asks_for_a_fresh_code() {
+    let town = Town::new().await;
+    // Ten minutes without a scan pass in three seconds.
+    let running = town.start_with(&["--time-scale", "200"]);
+    running.wait_link("resting");
+    running.hold(Duration::from_millis(100));
+    running.wait_link("linking");
+}
+
+/// What a stopped box keeps of its link, in pieces as they lie on the disk.
+fn secrets(dir: &Path, running: BoxProcess) -> Vec<Vec<u8>> {
+    running.terminate();
+    let store = vinculo::store::Store::open(dir).unwrap();
+    let mut pieces = Vec::new();
+    for space in ["device", "session", "identity", "prekey", "signed-prekey"] {
+        let rows = store.link().space(space).scan(b"", 5).unwrap();
+        assert!(!rows.is_empty(), "the link keeps no {space}");
+        // A piece from the middle of each value: around it the store frames and pads.
+        pieces.extend(rows.into_iter().map(|(_, value)| {
+            let middle = value.len() / 2;
+            value[middle.saturating_sub(12)..(middle + 12).min(value.len())].to_vec()
+        }));
+    }
+    drop(store);
+    for piece in &pieces {
+        assert!(found(dir, piece), "the search itself finds what is there");
+    }
+    pieces
+}
+
+fn assert_gone(dir: &Path, secrets: &[Vec<u8>]) {
+    for secret in secrets {
+        assert!(!found(dir, secret), "a key is left in the data directory");
+    }
+}
+
+fn found(dir: &Path, needle: &[u8]) -> bool {
+    std::fs::read_dir(dir).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return found(&path, needle);
+        }
+        std::fs::read(&path)
+            .unwrap()
+            .windows(needle.len())
+            .any(|window| window == needle)
+    })
+}

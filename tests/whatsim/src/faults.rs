@@ -1,0 +1,460 @@
+//! Faults on demand: what shall go wrong, for whom, how often. It decides; the places where things go
+//! wrong ask it. It must never strike a number it was not set for.
+//!
+//! A fault is for one `number` (all its linked devices, never its phone) or for everyone. There are
+//! two sorts:
+//!
+//! | kind | when | what happens |
+//! |---|---|---|
+//! | `drop` | at once | the TCP connection ends without a word |
+//! | `stall` | at once | the connection stays open; nothing is read or written any more |
+//! | `stream_error` | at once | `<stream:error code=…/>` (default 503), then the connection closes |
+//! | `conflict_replaced` | at once | thrown out as if another server had taken the keys |
+//! | `conflict_removed` | at once | thrown out as if the person had removed the device; it stays listed |
+//! | `corrupt_frame` | at once | a frame that cannot be decrypted |
+//! | `downgrade_webclient` | at once | `<ib><downgrade_webclient/></ib>` |
+//! | `failure` | standing | a login ends with `<failure reason=…/>` (default 500); with `until`, it says when that ends |
+//! | `temp_ban` | standing | a login ends with 402, with its expiry if `until` is given |
+//! | `refuse_login` | standing | a login ends with `<failure reason=…/>` (default 503) |
+//! | `delay` | standing | everything the server writes is `delay_ms` late, in order |
+//! | `withhold_acks` | standing | messages are taken and delivered, the server's ack is not sent |
+//! | `refuse_acks` | standing | messages are refused in the ack with `code` (default 463), and not delivered |
+//! | `duplicate` | standing | messages arrive twice |
+//! | `reorder` | standing | a message arrives behind the one that follows it |
+//! | `clear` | at once | every fault set for this number (or for everyone) ends |
+//!
+//! `times` is how often it happens; without it a fault of the first sort happens once and a standing
+//! one until it is cleared. A fault of the first sort that finds fewer live connections than `times`
+//! waits for the next logins. `until` is Unix seconds: the end of a ban, and of any standing fault.
+//! For faults of the first sort `delay_ms` postpones the blow.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use wacore_binary::Node;
+use wacore_binary::builder::NodeBuilder;
+
+use crate::error::SimError;
+use crate::login::conflict;
+use crate::socket::{Out, SocketId};
+use crate::stanza::{empty, ib};
+use crate::world::World;
+
+/// What goes wrong; the module's documentation has the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The connection ends without a word.
+    Drop,
+    /// The connection goes half open.
+    Stall,
+    /// A stream error with a code.
+    StreamError,
+    /// Thrown out by another server with the same keys.
+    ConflictReplaced,
+    /// Thrown out because the device was removed.
+    ConflictRemoved,
+    /// A frame that cannot be decrypted.
+    CorruptFrame,
+    /// The phone does not know multi-device.
+    DowngradeWebclient,
+    /// Logins fail with a code.
+    Failure,
+    /// Logins fail with a temporary ban.
+    TempBan,
+    /// Logins are refused.
+    RefuseLogin,
+    /// The server writes late.
+    Delay,
+    /// The server does not acknowledge messages.
+    WithholdAcks,
+    /// The server refuses messages.
+    RefuseAcks,
+    /// Messages arrive twice.
+    Duplicate,
+    /// Messages arrive in another order.
+    Reorder,
+    /// All faults end.
+    Clear,
+}
+
+impl Kind {
+    fn strikes_at_once(self) -> bool {
+        match self {
+            Self::Drop
+            | Self::Stall
+            | Self::StreamError
+            | Self::ConflictReplaced
+            | Self::ConflictRemoved
+            | Self::CorruptFrame
+            | Self::DowngradeWebclient
+            | Self::Clear => true,
+            Self::Failure
+            | Self::TempBan
+            | Self::RefuseLogin
+            | Self::Delay
+            | Self::WithholdAcks
+            | Self::RefuseAcks
+            | Self::Duplicate
+            | Self::Reorder => false,
+        }
+    }
+}
+
+/// A fault as it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// For this number; without it, for everyone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// What goes wrong.
+    pub kind: Kind,
+    /// A code, where the kind has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u16>,
+    /// How often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+    /// Milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+    /// Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+}
+
+impl Fault {
+    /// A fault of this kind for everyone, with nothing else said.
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            number: None,
+            kind,
+            code: None,
+            times: None,
+            delay_ms: None,
+            until: None,
+        }
+    }
+
+    /// For one number only.
+    #[must_use]
+    pub fn on(mut self, number: &str) -> Self {
+        self.number = Some(number.into());
+        self
+    }
+
+    /// With a code.
+    #[must_use]
+    pub fn code(mut self, code: u16) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// So many times.
+    #[must_use]
+    pub fn times(mut self, times: u32) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    /// Late by so many milliseconds.
+    #[must_use]
+    pub fn delay_ms(mut self, delay: u64) -> Self {
+        self.delay_ms = Some(delay);
+        self
+    }
+
+    /// Until a Unix time.
+    #[must_use]
+    pub fn until(mut self, until: u64) -> Self {
+        self.until = Some(until);
+        self
+    }
+}
+
+/// What is to become of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginVerdict {
+    /// It may go on.
+    Admit,
+    /// It ends with a failure.
+    Refuse {
+        /// The failure's reason.
+        reason: u16,
+        /// Seconds until a ban ends.
+        expire: Option<u64>,
+    },
+}
+
+/// The faults in force.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Uses a fault of one of these kinds up by one, if one is in force for the number.
+    fn take(&mut self, kinds: &[Kind], number: Option<&str>) -> Option<Fault> {
+        let now = crate::unix_now();
+        self.0
+            .retain(|fault| fault.times != Some(0) && fault.until.is_none_or(|until| until > now));
+        let fault = self.0.iter_mut().find(|fault| {
+            kinds.contains(&fault.kind)
+                && (fault.number.is_none() || fault.number.as_deref() == number)
+        })?;
+        let found = fault.clone();
+        if let Some(times) = &mut fault.times {
+            *times -= 1;
+        }
+        Some(found)
+    }
+
+    /// How late the next stanza for a number is.
+    pub(crate) fn delay(&mut self, number: Option<&str>) -> Option<Duration> {
+        let fault = self.take(&[Kind::Delay], number)?;
+        Some(Duration::from_millis(fault.delay_ms.unwrap_or(1000)))
+    }
+
+    /// What becomes of a login of a number.
+    pub(crate) fn login(&mut self, number: &str, now: u64) -> LoginVerdict {
+        self.verdict(Some(number), now)
+    }
+
+    /// What becomes of a client that wants to be linked.
+    pub(crate) fn registration(&mut self) -> LoginVerdict {
+        self.verdict(None, crate::unix_now())
+    }
+
+    fn verdict(&mut self, number: Option<&str>, now: u64) -> LoginVerdict {
+        let kinds = [Kind::Failure, Kind::TempBan, Kind::RefuseLogin];
+        let Some(fault) = self.take(&kinds, number) else {
+            return LoginVerdict::Admit;
+        };
+        let reason = match fault.kind {
+            Kind::TempBan => 402,
+            Kind::Failure => fault.code.unwrap_or(500),
+            _ => fault.code.unwrap_or(503),
+        };
+        LoginVerdict::Refuse {
+            reason,
+            expire: fault.until.map(|until| until.saturating_sub(now)),
+        }
+    }
+
+    /// Whether the ack of a message is withheld.
+    pub(crate) fn withholds_ack(&mut self, number: &str) -> bool {
+        self.take(&[Kind::WithholdAcks], Some(number)).is_some()
+    }
+
+    /// The code a message is refused with.
+    pub(crate) fn refuses(&mut self, number: &str) -> Option<u16> {
+        let fault = self.take(&[Kind::RefuseAcks], Some(number))?;
+        Some(fault.code.unwrap_or(463))
+    }
+
+    /// Whether a message arrives twice.
+    fn duplicates(&mut self, number: Option<&str>) -> bool {
+        self.take(&[Kind::Duplicate], number).is_some()
+    }
+
+    /// Whether a message waits for the next one.
+    fn reorders(&mut self, number: Option<&str>) -> bool {
+        self.take(&[Kind::Reorder], number).is_some()
+    }
+}
+
+impl World {
+    /// Sets a fault.
+    ///
+    /// # Errors
+    /// If the number has no account, or the fault is without sense.
+    pub fn fault(&mut self, fault: Fault) -> Result<(), SimError> {
+        if let Some(number) = &fault.number {
+            self.account(number)?;
+        }
+        if fault.times == Some(0) {
+            return Err(SimError::BadFault("times is at least 1".into()));
+        }
+        if fault.kind == Kind::Delay && fault.delay_ms.is_none() {
+            return Err(SimError::BadFault("a delay needs delay_ms".into()));
+        }
+        if fault.kind == Kind::Clear {
+            self.faults.0.retain(|other| other.number != fault.number);
+            return Ok(());
+        }
+        if !fault.kind.strikes_at_once() {
+            self.faults.0.push(fault);
+            return Ok(());
+        }
+        let mut left = fault.times.unwrap_or(1);
+        let live: Vec<SocketId> = self
+            .sockets
+            .iter()
+            .filter(|(_, socket)| !socket.ending() && !socket.stalled)
+            .map(|(id, _)| *id)
+            .collect();
+        let live: Vec<SocketId> = live
+            .into_iter()
+            .filter(|id| fault.number.is_none() || self.number_on(*id) == fault.number)
+            .collect();
+        if !live.is_empty() {
+            left -= 1;
+        }
+        for id in live {
+            self.strike(id, &fault);
+        }
+        if left > 0 {
+            self.faults.0.push(Fault {
+                times: Some(left),
+                ..fault
+            });
+        }
+        Ok(())
+    }
+
+    /// A fault that waited for a login strikes it.
+    pub(crate) fn strike_after_login(&mut self, number: &str) {
+        let kinds = [
+            Kind::Drop,
+            Kind::Stall,
+            Kind::StreamError,
+            Kind::ConflictReplaced,
+            Kind::ConflictRemoved,
+            Kind::CorruptFrame,
+            Kind::DowngradeWebclient,
+        ];
+        let Some(fault) = self.faults.take(&kinds, Some(number)) else {
+            return;
+        };
+        let newest = self
+            .sockets
+            .iter()
+            .rev()
+            .find(|(id, _)| self.number_on(**id).as_deref() == Some(number))
+            .map(|(id, _)| *id);
+        if let Some(id) = newest {
+            self.strike(id, &fault);
+        }
+    }
+
+    fn strike(&mut self, id: SocketId, fault: &Fault) {
+        let due = fault
+            .delay_ms
+            .map(|delay| Instant::now() + Duration::from_millis(delay));
+        match fault.kind {
+            Kind::Drop => self.put(id, Out::Drop, due),
+            Kind::Stall => {
+                if let Some(socket) = self.sockets.get_mut(&id) {
+                    socket.stalled = true;
+                }
+            }
+            Kind::StreamError => {
+                let error = NodeBuilder::new("stream:error")
+                    .attr("code", fault.code.unwrap_or(503))
+                    .build();
+                self.end_with(id, error, due);
+            }
+            Kind::ConflictReplaced => self.end_with(id, conflict("replaced"), due),
+            Kind::ConflictRemoved => {
+                let mut removed = conflict("device_removed");
+                removed.attrs.insert("code", "401");
+                self.end_with(id, removed, due);
+            }
+            Kind::CorruptFrame => self.put(id, Out::Garbage, due),
+            Kind::DowngradeWebclient => {
+                self.put(id, Out::Stanza(ib(empty("downgrade_webclient"))), due);
+            }
+            Kind::Failure
+            | Kind::TempBan
+            | Kind::RefuseLogin
+            | Kind::Delay
+            | Kind::WithholdAcks
+            | Kind::RefuseAcks
+            | Kind::Duplicate
+            | Kind::Reorder
+            | Kind::Clear => {}
+        }
+    }
+
+    fn put(&mut self, id: SocketId, out: Out, due: Option<Instant>) {
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.put(out, due);
+        }
+    }
+
+    /// Writes a stanza from a device's queue, after faults that touch messages had their say.
+    pub(crate) fn write_queued(&mut self, id: SocketId, stanza: Node) {
+        if stanza.tag != "message" {
+            return self.write(id, stanza);
+        }
+        let number = self.number_on(id);
+        let number = number.as_deref();
+        let held = self
+            .sockets
+            .get_mut(&id)
+            .and_then(|socket| socket.held.take());
+        if held.is_none() && self.faults.reorders(number) {
+            if let Some(socket) = self.sockets.get_mut(&id) {
+                socket.held = Some(stanza);
+            }
+            return;
+        }
+        if self.faults.duplicates(number) {
+            self.write(id, stanza.clone());
+        }
+        self.write(id, stanza);
+        if let Some(held) = held {
+            self.write(id, held);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_fault_strikes_its_number_as_often_as_it_says() {
+        let mut faults = Faults(vec![
+            Fault::new(Kind::RefuseAcks).on("573000000001").times(2),
+        ]);
+        assert_eq!(faults.refuses("573000000002"), None);
+        assert_eq!(faults.refuses("573000000001"), Some(463));
+        assert_eq!(faults.refuses("573000000001"), Some(463));
+        assert_eq!(faults.refuses("573000000001"), None);
+    }
+
+    #[test]
+    fn a_ban_says_when_it_ends_only_if_that_was_asked_for() {
+        let now = crate::unix_now();
+        let mut faults = Faults(vec![
+            Fault::new(Kind::TempBan).times(1).until(now + 90),
+            Fault::new(Kind::TempBan).times(1),
+        ]);
+        let LoginVerdict::Refuse { reason, expire } = faults.login("573000000001", now) else {
+            unreachable!("not refused");
+        };
+        assert_eq!((reason, expire), (402, Some(90)));
+        assert_eq!(
+            faults.login("573000000001", now),
+            LoginVerdict::Refuse {
+                reason: 402,
+                expire: None
+            }
+        );
+        assert_eq!(faults.login("573000000001", now), LoginVerdict::Admit);
+    }
+
+    #[test]
+    fn the_words_of_the_control_interface_are_read() {
+        let fault: Fault =
+            serde_json::from_str(r#"{"number":"573000000001","kind":"stream_error","code":515}"#)
+                .unwrap();
+        assert_eq!(
+            fault,
+            Fault::new(Kind::StreamError).on("573000000001").code(515)
+        );
+    }
+}
