@@ -137,6 +137,14 @@ fn note(world: &mut World, which: &[usize]) {
 
 #[tokio::test]
 async fn killed_at_any_moment_it_answers_every_message_once() {
+    // A message that is lost would be waited for without end.
+    let story = kill_and_kill_again();
+    tokio::time::timeout(Duration::from_secs(120), story)
+        .await
+        .unwrap();
+}
+
+async fn kill_and_kill_again() {
     let mut dice = Dice(11);
     let mut world = World {
         confirmed: vec![false; MESSAGES],
