@@ -447,7 +447,8 @@ async fn send(client: &whatsapp_rust::Client, draft: Draft) -> Result<(), SendEr
 /// Answers every `available` with `unavailable`: the crate says it on every login and on a change
 /// of name, without a switch, and it would mute the owner's phone.
 ///
-/// The next one is listened for before the answer is sent, so none is missed.
+/// The next one is listened for before the answer is sent, so none is missed. The end of a
+/// connection cancels the listening; it goes on for the next one.
 async fn stay_unavailable(client: Weak<whatsapp_rust::Client>) {
     let listen = || {
         let available = NodeFilter::tag("presence").attr("type", "available");
@@ -456,9 +457,13 @@ async fn stay_unavailable(client: Weak<whatsapp_rust::Client>) {
             .map(|client| client.wait_for_sent_node(available))
     };
     let Some(mut said) = listen() else { return };
-    while said.await.is_ok() {
+    loop {
+        let available = said.await.is_ok();
         let Some(next) = listen() else { return };
         said = next;
+        if !available {
+            continue;
+        }
         // The stanza was seen just before it is written; let it go first.
         tokio::task::yield_now().await;
         let Some(client) = client.upgrade() else {

@@ -252,13 +252,34 @@ async fn messages_go_both_ways() {
 }
 
 #[tokio::test]
+async fn the_owner_never_appears_online() {
+    let sim = sim(1).await;
+    let dir = TempDir::new().unwrap();
+    for presences in [2, 4] {
+        let mut running = Running::start(&sim, dir.path(), 1);
+        match presences {
+            2 => drop(running.link_to(&sim).await),
+            _ => drop(running.online().await),
+        }
+        // The crate says available on every login; an unavailable follows each.
+        let said = sim.until(|view| {
+            let said = view.counters().stanzas.get("presence").copied();
+            (said.unwrap_or_default() >= presences).then_some(())
+        });
+        tokio::time::timeout(PATIENCE, said).await.unwrap();
+        running.stop().await;
+    }
+    assert_eq!(sim.counters().available_seconds, 0);
+}
+
+#[tokio::test]
 async fn what_waited_arrives_in_order_once() {
     let sim = sim(SCALE).await;
     let dir = TempDir::new().unwrap();
     let mut first = Running::start(&sim, dir.path(), SCALE);
     first.link_to(&sim).await;
     first.stop().await;
-    let sent: Vec<String> = (0..20)
+    let sent: Vec<String> = (0..2000)
         .map(|n| {
             sim.send_text(CUSTOMER, OWNER, &format!("mensaje {n}"))
                 .unwrap()
