@@ -152,6 +152,24 @@ tell(async atEnd => {
     assert.deepEqual([...before.undecryptable, ...client.undecryptable], [])
   })
 
+  await step('it lost its sessions; what it cannot read it asks for again', async () => {
+    await client.leave()
+    assert.notEqual(await client.loseSessions(), 0)
+    client = new Client(sim, client.folder)
+    const open = client.next('open')
+    await client.connect()
+    await open
+    const ids = [
+      await beto.sendToGroup(group, 'otra vez en grupo'),
+      await beto.send(ana.number, 'otra vez')
+    ]
+    await client.texts(2, entry => entry.text.startsWith('otra vez'))
+    assert.deepEqual(new Set(client.undecryptable), new Set(ids))
+    await client.send(beto.jid, 'ahora si')
+    await client.send(group, 'ahora si en grupo')
+    await shown(beto, 'ahora si', 2)
+  })
+
   await step('the phone removes it, and it knows', async () => {
     const ended = client.next('ended')
     await ana.remove((await ana.devices())[0].id)

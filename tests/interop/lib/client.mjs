@@ -2,6 +2,8 @@
 // address and the root of its certificates. Nothing in the package is changed.
 
 import { EventEmitter } from 'node:events'
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 
 import makeSocket, {
   DisconnectReason,
@@ -106,7 +108,13 @@ export class Client extends EventEmitter {
 
   /** The next event of a name. */
   next(event, ms = 30_000) {
-    return within(ms, `baileys: ${event}`, new Promise(resolve => this.once(event, resolve)))
+    const heard = new Promise((resolve, reject) => {
+      this.once(event, resolve)
+      if (event === 'ended') return
+      this.once('ended', why => reject(new Error(`baileys ended with ${why} before ${event}`)))
+      this.once('failed', reject)
+    })
+    return within(ms, `baileys: ${event}`, heard)
   }
 
   /** Texts that match, as soon as there are `n`. */
@@ -142,6 +150,14 @@ export class Client extends EventEmitter {
     const sent = await this.socket.sendMessage(to, { text })
     this.#sent.set(sent.key.id, sent.message)
     return sent.key.id
+  }
+
+  /** Loses every session and sender key, as a backup restored without them. Not while connected. */
+  async loseSessions() {
+    const names = await readdir(this.folder)
+    const sessions = names.filter(name => /^(session|sender-key)-/.test(name))
+    await Promise.all(sessions.map(name => rm(join(this.folder, name))))
+    return sessions.length
   }
 
   /** Leaves without unlinking, as a process that is stopped. */

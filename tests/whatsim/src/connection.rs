@@ -2,6 +2,7 @@
 //! ciphers; what a stanza means is the world's business.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use buffa::Message as _;
@@ -23,6 +24,9 @@ type Wire = WebSocketStream<TcpStream>;
 
 /// The one path the server answers on.
 pub const PATH: &str = "/ws/chat";
+
+/// How long a client may take to close after the server has.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// Serves one client until either side ends it.
 ///
@@ -132,6 +136,10 @@ async fn converse(
             }
             Out::Close => {
                 write.close().await?;
+                // What the client sent meanwhile is read: an unread byte at the end would reset the
+                // connection, and with it take the last stanza from the client.
+                let rest = async { while let Some(Ok(_)) = read.next().await {} };
+                let _ = tokio::time::timeout(LINGER, rest).await;
                 return Ok(());
             }
             Out::Drop => return Ok(()),

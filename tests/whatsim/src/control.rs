@@ -161,6 +161,8 @@ struct Text {
     to: Option<String>,
     group: Option<String>,
     text: String,
+    /// Unix seconds the server dates it at, in place of now.
+    at: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -179,7 +181,7 @@ async fn send(
             return Err(SimError::BadRequest("either `to` or `group`".into()));
         }
     };
-    let id = sim.with(|world| world.send_text(&number, &to, &text.text))?;
+    let id = sim.with(|world| world.send_text(&number, &to, &text.text, text.at))?;
     Ok(Json(SentId { id }))
 }
 

@@ -1,6 +1,10 @@
-//! Stanzas between devices: messages fanned out, acknowledgements, receipts, typing. It must not care
-//! whether a device is a phone in this process or a client on a socket, and cannot read a message.
+//! Stanzas from devices: where each goes, and messages fanned out. It must not care whether a device is a phone in this process or a client on a socket, and cannot read a message.
 
+mod receipts;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wacore::messages::MessageUtils;
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, JidExt as _, Node, NodeContent, Server};
 
@@ -96,6 +100,7 @@ impl World {
             }
             _ => self.direct_copies(&to, stanza),
         };
+        let missed = self.missed_devices(from, &to, stanza, &copies);
         for (device, encs) in copies {
             self.copy(from, stanza, &to, &device, encs);
         }
@@ -103,7 +108,50 @@ impl World {
         if !is_phone && self.faults.withholds_ack(&number) {
             return;
         }
-        self.acknowledge(from, stanza, Vec::new());
+        let more = missed.map(|phash| ("phash", phash));
+        self.acknowledge(from, stanza, more.into_iter().collect());
+    }
+
+    /// The hash of the devices a message should have been for, if the sender's list of them is not
+    /// the server's: it looks them up again then.
+    fn missed_devices(
+        &self,
+        from: DeviceId,
+        to: &Jid,
+        stanza: &Node,
+        copies: &[(Jid, Vec<Node>)],
+    ) -> Option<String> {
+        if to.is_group() {
+            let claimed = attr(stanza, "phash")?;
+            let members = self.groups.get(to.user.as_str())?.members.keys();
+            let all = members.flat_map(|account| self.devices_in(*account, Server::Lid));
+            return hash(all.collect()).filter(|phash| *phash != claimed);
+        }
+        stanza.get_optional_child("participants")?;
+        let space = if to.is_lid() { Server::Lid } else { Server::Pn };
+        let mut wanted: BTreeMap<DeviceId, Jid> = [self.account_of(to)?, from.account]
+            .into_iter()
+            .flat_map(|account| self.devices_in(account, space))
+            .filter_map(|jid| Some((self.device_of(&jid)?, jid)))
+            .collect();
+        wanted.remove(&from);
+        let reached: BTreeSet<DeviceId> = copies
+            .iter()
+            .filter_map(|(jid, _)| self.device_of(jid))
+            .collect();
+        if wanted.keys().all(|device| reached.contains(device)) {
+            return None;
+        }
+        hash(wanted.into_values().collect())
+    }
+
+    fn devices_in(&self, account: usize, space: Server) -> Vec<Jid> {
+        let account = &self.accounts[account];
+        account
+            .devices()
+            .into_iter()
+            .map(|device| account.jid(space, device))
+            .collect()
     }
 
     /// The copies of a message between two accounts: one for each device it names, or one for the
@@ -231,133 +279,6 @@ impl World {
         copy.content = Some(NodeContent::Nodes(content));
         self.deliver(target, copy);
     }
-
-    // Acknowledgements and receipts.
-
-    /// A device acknowledged a stanza the server delivered.
-    fn acknowledged(&mut self, from: DeviceId, ack: &Node) {
-        let (Some(class), Some(id)) = (attr(ack, "class"), attr(ack, "id")) else {
-            return;
-        };
-        if let Some(companion) = self.companion(from) {
-            companion.queue.acknowledge(&class, &id);
-        }
-        self.flush(from);
-    }
-
-    fn receipt(&mut self, from: DeviceId, receipt: &Node) {
-        let Some(id) = attr(receipt, "id") else {
-            return self.unknown(receipt);
-        };
-        let listed = receipt.get_optional_child("list").map_or(&[][..], children);
-        let ids: Vec<String> = std::iter::once(id)
-            .chain(listed.iter().filter_map(|item| attr(item, "id")))
-            .collect();
-        if let Some(companion) = self.companion(from) {
-            for id in &ids {
-                companion.queue.acknowledge("message", id);
-            }
-        }
-        self.acknowledge(from, receipt, Vec::new());
-        self.flush(from);
-        self.forward_receipt(from, receipt, &ids);
-    }
-
-    fn forward_receipt(&mut self, from: DeviceId, receipt: &Node, ids: &[String]) {
-        let Some(to) = jid(receipt, "to") else {
-            return;
-        };
-        let kind = attr(receipt, "type");
-        let kind = kind.as_deref();
-        let author = if to.is_group() || to.server == Server::Broadcast {
-            jid(receipt, "participant")
-        } else {
-            Some(to.clone())
-        };
-        let Some(author) = author else { return };
-        let Some(account) = self.account_of(&author) else {
-            return;
-        };
-        let space = if author.is_lid() {
-            Server::Lid
-        } else {
-            Server::Pn
-        };
-        let reader = self.jid_of(from, space);
-        self.note_receipt(account, kind, ids, &reader);
-
-        let mut forward = NodeBuilder::new("receipt")
-            .attr("id", ids.first().cloned().unwrap_or_default())
-            .attr("t", self.now());
-        forward = if to.is_group() || to.server == Server::Broadcast {
-            forward.attr("from", to.clone()).attr("participant", reader)
-        } else {
-            forward.attr("from", reader)
-        };
-        for name in ["type", "recipient", "category"] {
-            if let Some(value) = receipt.attrs.get(name) {
-                forward = forward.attr(name, value.clone());
-            }
-        }
-        let mut forward = forward.build();
-        forward.content.clone_from(&receipt.content);
-        let targets = match kind {
-            // These concern one device's session or request.
-            Some(
-                "retry" | "enc_rekey_retry" | "peer_msg" | "hist_sync" | "sender" | "server-error",
-            ) => self.device_of(&author).into_iter().collect(),
-            Some("read-self" | "played-self") => self.siblings(from),
-            _ => self.accounts[account]
-                .devices()
-                .into_iter()
-                .map(|device| DeviceId { account, device })
-                .collect::<Vec<_>>(),
-        };
-        for target in targets {
-            if target != from {
-                self.deliver(target, forward.clone());
-            }
-        }
-    }
-
-    /// Keeps what a receipt says about a message.
-    fn note_receipt(&mut self, account: usize, kind: Option<&str>, ids: &[String], reader: &Jid) {
-        let reader_name = reader.to_string();
-        for id in ids {
-            let Some(sent) = self.accounts[account].sent.get_mut(id) else {
-                continue;
-            };
-            let list = match kind {
-                None | Some("inactive") => &mut sent.delivered,
-                Some("read" | "played") => &mut sent.read,
-                Some(_) => continue,
-            };
-            if !list.contains(&reader_name) {
-                list.push(reader_name.clone());
-            }
-        }
-    }
-
-    /// Typing is told to devices that are there to see it.
-    fn typing(&mut self, from: DeviceId, stanza: &Node) {
-        let Some(to) = jid(stanza, "to") else {
-            return self.unknown(stanza);
-        };
-        let Some(account) = self.account_of(&to) else {
-            return;
-        };
-        let space = if to.is_lid() { Server::Lid } else { Server::Pn };
-        let mut told = NodeBuilder::new("chatstate")
-            .attr("from", self.jid_of(from, space).to_non_ad())
-            .build();
-        told.content.clone_from(&stanza.content);
-        for device in self.accounts[account].devices() {
-            // Phones in this process show no typing.
-            if device != 0 {
-                self.deliver(DeviceId { account, device }, told.clone());
-            }
-        }
-    }
 }
 
 /// What a message says to single devices.
@@ -368,6 +289,11 @@ fn addressed(stanza: &Node) -> Vec<(Jid, Vec<Node>)> {
         .iter()
         .filter_map(|to| Some((jid(to, "jid")?, encs(to))))
         .collect()
+}
+
+/// The participant hash of a list of devices.
+fn hash(devices: Vec<Jid>) -> Option<String> {
+    MessageUtils::participant_list_hash(&devices).ok()
 }
 
 fn encs(node: &Node) -> Vec<Node> {

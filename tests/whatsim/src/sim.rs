@@ -1,15 +1,15 @@
 //! The simulator as a library: start it, then do to its phones in process what the control interface
 //! does over HTTP. It binds loopback only and must never reach beyond it.
 
+mod calls;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
-use wacore_binary::Jid;
 
 use crate::accounts::Sent;
 use crate::certificates::Credentials;
@@ -18,13 +18,8 @@ use crate::control;
 use crate::counters::Snapshot;
 use crate::error::SimError;
 use crate::faults::Fault;
-use crate::registration::refusal;
 use crate::shared::Shared;
-use crate::socket::SocketId;
 use crate::world::World;
-
-/// How long a companion may take to complete a linking, in the service's time.
-const LINK_WITHIN: Duration = Duration::from_secs(60);
 
 /// How a simulator is started.
 #[derive(Debug, Clone)]
@@ -192,7 +187,23 @@ impl Sim {
     /// # Errors
     /// `no_such_phone`, `no_such_group`, `phone_refused`.
     pub fn send_text(&self, number: &str, to: &str, text: &str) -> Result<String, SimError> {
-        self.shared.with(|world| world.send_text(number, to, text))
+        self.shared
+            .with(|world| world.send_text(number, to, text, None))
+    }
+
+    /// The same, dated by the server at `at`, Unix seconds: a message that was long on its way.
+    ///
+    /// # Errors
+    /// `no_such_phone`, `no_such_group`, `phone_refused`.
+    pub fn send_text_dated(
+        &self,
+        number: &str,
+        to: &str,
+        text: &str,
+        at: u64,
+    ) -> Result<String, SimError> {
+        self.shared
+            .with(|world| world.send_text(number, to, text, Some(at)))
     }
 
     /// A phone makes a group; answers its address.
@@ -302,142 +313,5 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             },
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
         }
-    }
-}
-
-impl Shared {
-    pub(crate) fn add_phone(
-        &self,
-        number: &str,
-        name: &str,
-        multidevice: bool,
-    ) -> Result<String, SimError> {
-        self.with(|world| world.add_phone(number, name, multidevice))
-            .map(|lid| lid.to_string())
-    }
-
-    pub(crate) async fn scan(&self, number: &str, qr: &str) -> Result<u16, SimError> {
-        let (socket, _) = self.with(|world| world.scan(number, qr))?;
-        self.linked(socket, number).await
-    }
-
-    pub(crate) async fn enter_code(&self, number: &str, code: &str) -> Result<u16, SimError> {
-        let socket = self.with(|world| world.enter_code(number, code))?;
-        self.linked(socket, number).await
-    }
-
-    /// Waits until the client on a connection is linked.
-    async fn linked(&self, socket: SocketId, number: &str) -> Result<u16, SimError> {
-        let limit = self.peek(|world| world.scaled(LINK_WITHIN));
-        let linked = self.until(|world| {
-            if let Some(error) = world.code_failure(number) {
-                return Some(Err(error));
-            }
-            if let Some(device) = world.linked_on.remove(&socket) {
-                return Some(Ok(device));
-            }
-            let Some(registration) = world.registration(socket) else {
-                return Some(Err(SimError::NotLinked("it went away".into())));
-            };
-            if registration.refused {
-                return Some(Err(SimError::NotLinked("it refused".into())));
-            }
-            None
-        });
-        tokio::time::timeout(limit, linked)
-            .await
-            .unwrap_or_else(|_| Err(SimError::NotLinked("it did not answer in time".into())))
-    }
-}
-
-impl World {
-    pub(crate) fn devices_of(&self, number: &str) -> Result<Vec<Device>, SimError> {
-        let account = &self.accounts[self.account(number)?];
-        Ok(account
-            .companions
-            .iter()
-            .map(|(id, companion)| Device {
-                id: *id,
-                platform: companion.platform.clone(),
-                online: companion.socket.is_some(),
-            })
-            .collect())
-    }
-
-    pub(crate) fn send_text(
-        &mut self,
-        number: &str,
-        to: &str,
-        text: &str,
-    ) -> Result<String, SimError> {
-        let account = self.account(number)?;
-        let to = self.recipient(to)?;
-        let (id, stanza) = self
-            .with_phone(account, |phone, world| phone.compose_text(&to, text, world))?
-            .map_err(refusal)?;
-        self.phone_sends(account, vec![stanza]);
-        Ok(id)
-    }
-
-    /// A number, a LID or a group, as people write it.
-    fn recipient(&self, to: &str) -> Result<Jid, SimError> {
-        if !to.contains('@') {
-            let account = self.account(to)?;
-            return Ok(self.accounts[account].jid(wacore_binary::Server::Pn, 0));
-        }
-        let jid: Jid = to
-            .parse()
-            .map_err(|_| SimError::BadRequest(format!("{to} is no address")))?;
-        if jid.server == wacore_binary::Server::Group {
-            return match self.groups.contains_key(jid.user.as_str()) {
-                true => Ok(jid),
-                false => Err(SimError::NoSuchGroup),
-            };
-        }
-        self.account_of(&jid).ok_or(SimError::NoSuchPhone)?;
-        Ok(jid)
-    }
-
-    pub(crate) fn inbox(&mut self, number: &str) -> Result<Vec<Received>, SimError> {
-        let account = self.account(number)?;
-        self.with_phone(account, |phone, _| {
-            phone
-                .inbox()
-                .iter()
-                .map(|entry| Received {
-                    id: entry.id.clone(),
-                    from: entry.from.to_string(),
-                    chat: entry.chat.to_string(),
-                    from_me: entry.from_me,
-                    text: entry.text.clone(),
-                    at: entry.at,
-                    deliveries: entry.deliveries,
-                })
-                .collect()
-        })
-    }
-
-    pub(crate) fn sent(&self, number: &str, id: &str) -> Result<Sent, SimError> {
-        let account = &self.accounts[self.account(number)?];
-        account.sent.get(id).cloned().ok_or(SimError::NoSuchMessage)
-    }
-
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        let queued = self
-            .accounts
-            .iter()
-            .flat_map(|account| account.companions.values())
-            .map(|companion| companion.queue.len())
-            .sum();
-        let mut snapshot = self.counters.snapshot(queued, self.standing());
-        for account in &self.accounts {
-            let Some(phone) = &account.phone else {
-                continue;
-            };
-            for (name, count) in phone.unknown() {
-                *snapshot.unknown.entry(format!("phone:{name}")).or_default() += count;
-            }
-        }
-        snapshot
     }
 }

@@ -37,6 +37,8 @@ pub struct World {
     next_socket: SocketId,
     next_id: u64,
     time_scale: f64,
+    /// The time to give out in place of the real one, while an old message is being made.
+    pub(crate) dated: Option<u64>,
 }
 
 impl World {
@@ -55,6 +57,7 @@ impl World {
             next_socket: 1,
             next_id: 1,
             time_scale,
+            dated: None,
         }
     }
 
@@ -376,6 +379,6 @@ impl Directory for World {
     }
 
     fn now(&self) -> u64 {
-        crate::unix_now()
+        self.dated.unwrap_or_else(crate::unix_now)
     }
 }

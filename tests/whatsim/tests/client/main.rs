@@ -11,6 +11,7 @@
 mod companion;
 mod control;
 mod endings;
+mod questions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,6 +95,16 @@ async fn a_typed_code_links_as_a_qr_does_and_a_wrong_one_does_not() {
     assert_eq!(sim.enter_code(OWNER, &code).await, Ok(1));
     companion.connected().await;
     assert_eq!(sim.counters().unknown, BTreeMap::new());
+    let mut second = Companion::start_by_code(&sim.ws_url(), &Arc::default(), OWNER).await;
+    let code = second.code().await;
+    let wrong: String = code
+        .chars()
+        .map(|letter| if letter == 'A' { 'B' } else { 'A' })
+        .collect();
+    assert!(matches!(
+        sim.enter_code(OWNER, &wrong).await,
+        Err(SimError::BadCode(_))
+    ));
     assert!(matches!(
         sim.enter_code(CUSTOMER, "ABCDEFGH").await,
         Err(SimError::BadCode(_))
@@ -223,6 +234,75 @@ async fn a_dropped_client_comes_back_and_duplicates_are_shown_as_such() {
             .iter()
             .all(|entry| entry.id != refused)
     );
+    companion.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_that_missed_a_new_device_is_told_and_reaches_it_next() {
+    let sim = shop().await;
+    let (mut companion, _) = linked(&sim).await;
+    let id = companion.say(&pn(CUSTOMER), "antes").await;
+    sim.until(|view| {
+        view.inbox(CUSTOMER)
+            .into_iter()
+            .find(|entry| entry.id == id)
+    })
+    .await;
+    let store = Arc::new(InMemoryBackend::new());
+    let mut newcomer = Companion::start(&sim.ws_url(), &store).await;
+    let qr = newcomer.qr().await;
+    sim.scan(CUSTOMER, &qr).await.unwrap();
+    newcomer.connected().await;
+    let keep_writing = async {
+        loop {
+            let id = companion.say(&pn(CUSTOMER), "después").await;
+            companion
+                .expect("the ack", |event| match event {
+                    Event::ServerAck(ack) if ack.id == id => Some(()),
+                    _ => None,
+                })
+                .await;
+        }
+    };
+    tokio::select! {
+        texts = newcomer.texts(1) => assert_eq!(texts, ["después"]),
+        () = keep_writing => {}
+    }
+    newcomer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reading_and_old_dates_are_reported_truly() {
+    let sim = shop().await;
+    let (mut companion, _) = linked(&sim).await;
+    let id = sim
+        .send_text_dated(CUSTOMER, OWNER, "de ayer", 1_790_000_000)
+        .unwrap();
+    let (chat, at) = companion
+        .expect("the text", |event| match event {
+            Event::Messages(batch) => batch
+                .iter()
+                .find(|m| m.info.id == id)
+                .map(|m| (m.info.source.chat.clone(), m.info.timestamp.timestamp())),
+            _ => None,
+        })
+        .await;
+    assert_eq!(at, 1_790_000_000);
+    companion
+        .client
+        .mark_as_read(&chat, None, &[&id])
+        .await
+        .unwrap();
+    // The two receipts are sent independently.
+    let fate = sim
+        .until(|view| {
+            view.sent(CUSTOMER, &id).filter(|sent| {
+                let here = |device: &String| device.contains(":1@");
+                sent.read.iter().any(here) && sent.delivered.iter().any(here)
+            })
+        })
+        .await;
+    assert!(fate.server);
     companion.stop().await;
 }
 
