@@ -62,11 +62,18 @@ pub struct Options {
     /// this call to be necessary turns it off.
     #[doc(hidden)]
     pub sync: bool,
+    /// How often the library flushes by itself and collects garbage, in milliseconds. Seldom, so
+    /// that an idle box sleeps; a test that wants to see it happen cannot wait that long.
+    #[doc(hidden)]
+    pub housekeeping_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { sync: true }
+        Self {
+            sync: true,
+            housekeeping_ms: 60_000,
+        }
     }
 }
 

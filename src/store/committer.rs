@@ -170,5 +170,14 @@ fn run(queue: &Queue, dir: &Path, link: &Slot, log: &Slot) {
 /// how late its timers may be from the one that starts it, so this one, which starts them, allows
 /// half a minute: they then wake with other timers instead of waking the board. Best effort.
 fn be_lazy() {
-    let _ = std::fs::write("/proc/thread-self/timerslack_ns", "30000000000");
+    const NANOSECONDS: &str = "30000000000";
+    // The file is found under the thread's number, not under that of its process.
+    if let Ok(task) = std::fs::read_link("/proc/thread-self")
+        && let Some(thread) = task.file_name()
+    {
+        let _ = std::fs::write(
+            Path::new("/proc").join(thread).join("timerslack_ns"),
+            NANOSECONDS,
+        );
+    }
 }

@@ -34,8 +34,6 @@ const KEPT_ASIDE: usize = 2;
 const COMPLETE: &str = "complete";
 const RESET: &str = "reset";
 const CACHE_BYTES: u64 = 1024 * 1024;
-/// The library's own flusher is also what collects its garbage, so it stays, but seldom.
-const FLUSH_EVERY_MS: u64 = 60_000;
 
 pub(super) fn open_both(dir: &Path, link: &Slot, log: &Slot) -> Result<Opened, OpenError> {
     let mut opened = Opened {
@@ -157,16 +155,16 @@ fn attempt(path: &Path, slot: &Slot, doubtful: bool) -> Result<Engine, Failure> 
 }
 
 fn open_engine(path: &Path, options: Options) -> Result<Engine, StoreError> {
-    let db = open_library(path)?;
+    let db = open_library(path, Some(options.housekeeping_ms))?;
     let file = fs::File::open(path.join("db")).map_err(StoreError::disk("open the database"))?;
     Ok(Engine::new(db, file, path.join("blobs"), options))
 }
 
-fn open_library(path: &Path) -> Result<sled::Db, StoreError> {
+fn open_library(path: &Path, flush_every_ms: Option<u64>) -> Result<sled::Db, StoreError> {
     let config = sled::Config::new()
         .path(path)
         .cache_capacity(CACHE_BYTES)
-        .flush_every_ms(Some(FLUSH_EVERY_MS));
+        .flush_every_ms(flush_every_ms);
     let mut tries = 0;
     loop {
         match config.open() {
@@ -223,7 +221,7 @@ fn rehearse(path: &Path, slot: &Slot) -> Result<(), Failure> {
         }
         set => set.map_err(io)?,
     }
-    drop(open_library(&stage)?);
+    drop(open_library(&stage, None)?);
     let newest = snapshots(&stage).map_err(io)?.pop();
     if let Some(newest) = newest
         && !known.contains(&newest)

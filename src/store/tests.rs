@@ -256,6 +256,39 @@ async fn a_half_written_snapshot_does_not_keep_a_database_from_opening() {
 }
 
 #[tokio::test]
+async fn a_database_full_of_noise_is_set_aside() {
+    let (dir, store) = fresh();
+    drop(store);
+    std::fs::write(dir.path().join("link/db"), patterned(700_000)).unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    assert_eq!(store.opened().set_aside, ["link"]);
+}
+
+/// They each wake once a second and find nothing to do; see `be_lazy`.
+#[tokio::test]
+async fn the_librarys_threads_do_not_wake_the_board() {
+    let (_dir, _store) = fresh();
+    let mut found = 0;
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let task = task.unwrap();
+        // Threads of other tests may end meanwhile.
+        let name = std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+        if name.starts_with("sled-io") {
+            let number = task.file_name().into_string().unwrap();
+            let slack = std::fs::read_to_string(format!("/proc/{number}/timerslack_ns"));
+            if let Ok(slack) = slack {
+                assert_eq!(slack.trim(), "30000000000", "{name}");
+                found += 1;
+            }
+        }
+    }
+    assert!(
+        found >= 7,
+        "the library keeps seven threads, {found} were seen"
+    );
+}
+
+#[tokio::test]
 async fn a_newer_format_is_refused_and_left_as_it_is() {
     use prost::Message;
 

@@ -4,10 +4,14 @@
 //! returned be there.
 //!
 //! That the test can fail is part of it: with the one `fdatasync` of a commit left out, it must.
+//!
+//! The same recorder can fill the disk up; what is told then is checked here, too.
 
 mod disk;
 mod recording;
 mod workload;
+
+use std::path::PathBuf;
 
 use disk::{Chance, Disk};
 use recording::Op;
@@ -17,34 +21,38 @@ const POINTS: usize = 300;
 
 #[test]
 fn nothing_promised_is_lost_in_a_power_cut() {
-    let lived = Lived::record("yes");
+    let lived = Lived::record("yes", "60000");
     lived.tell_the_cost();
-    let cuts = lived.points(1);
-    let mut lost = Vec::new();
-    lived.cut_at(&cuts, 1, |point, seed, result| {
-        if let Err(what) = result {
-            lost.push(format!("operation {point}, seed {seed}: {what}"));
-        }
-        true
-    });
-    assert!(
-        lost.is_empty(),
-        "{} of {POINTS} cuts, among them\n{}",
-        lost.len(),
-        lost[..lost.len().min(10)].join("\n")
-    );
+    lived.lose_nothing(1);
+}
+
+/// As above, while the library collects garbage all the time and not once a minute.
+#[test]
+fn nor_while_the_library_tidies_up() {
+    Lived::record("yes", "25").lose_nothing(2);
 }
 
 #[test]
 fn without_the_sync_the_same_cuts_lose_something() {
-    let lived = Lived::record("no");
-    let cuts = lived.points(1);
+    let lived = Lived::record("no", "60000");
     let mut lost = false;
-    lived.cut_at(&cuts, 1, |_, _, result| {
+    lived.cut_at(&lived.points(1), 1, |_, _, result| {
         lost = result.is_err();
         !lost
     });
     assert!(lost, "a commit without its sync survived {POINTS} cuts");
+}
+
+#[test]
+fn a_full_disk_is_told_to_everybody_and_costs_nothing_promised() {
+    let lived = Lived::record_with("cut::fill", &[("CUT_ROOM", "900000")]);
+    let mut promised = None;
+    for op in &lived.ops {
+        if let Op::Mark(mark) = op {
+            promised = Some(mark.parse().unwrap());
+        }
+    }
+    workload::check_filled(&lived.dir(), promised.expect("nothing fitted"));
 }
 
 /// The process that lives the day; alone it does nothing.
@@ -54,19 +62,54 @@ fn live() {
     workload::live();
 }
 
+/// Writes until the disk is full.
+#[test]
+#[ignore = "a part of the tests above, which run it in a process of its own"]
+fn fill() {
+    workload::fill();
+}
+
 struct Lived {
     ops: Vec<Op>,
     scratch: tempfile::TempDir,
 }
 
 impl Lived {
-    fn record(sync: &str) -> Self {
+    fn record(sync: &str, housekeeping_ms: &str) -> Self {
+        let lived = Self::record_with(
+            "cut::live",
+            &[("CUT_SYNC", sync), ("CUT_HOUSEKEEPING_MS", housekeeping_ms)],
+        );
+        std::fs::remove_dir_all(lived.dir()).unwrap();
+        lived
+    }
+
+    fn record_with(name: &str, envs: &[(&str, &str)]) -> Self {
         let scratch = scratch();
         let dir = scratch.path().join("data");
         std::fs::create_dir(&dir).unwrap();
-        let ops = recording::record("cut::live", scratch.path(), &dir, &[("CUT_SYNC", sync)]);
-        std::fs::remove_dir_all(&dir).unwrap();
+        let ops = recording::record(name, scratch.path(), &dir, envs);
         Self { ops, scratch }
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.scratch.path().join("data")
+    }
+
+    fn lose_nothing(&self, seed: u64) {
+        let mut lost = Vec::new();
+        self.cut_at(&self.points(seed), seed, |point, seed, result| {
+            if let Err(what) = result {
+                lost.push(format!("operation {point}, seed {seed}: {what}"));
+            }
+            true
+        });
+        assert!(
+            lost.is_empty(),
+            "{} of {POINTS} cuts, among them\n{}",
+            lost.len(),
+            lost[..lost.len().min(10)].join("\n")
+        );
     }
 
     /// Half anywhere, half within a few operations after something was promised, where a promise

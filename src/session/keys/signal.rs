@@ -220,7 +220,7 @@ impl Keys {
         .await
     }
 
-    fn prekey(&self, id: u32) -> Result<Option<Prekey>> {
+    pub(super) fn prekey(&self, id: u32) -> Result<Option<Prekey>> {
         let row = self.prekeys.get(&id.to_be_bytes()).map_err(failed)?;
         row.map(|row| rows::message_of(&row)).transpose()
     }

@@ -3,14 +3,15 @@
  * a power cut can be played back at any point. Preloaded into the process; compiled by the test.
  *
  * Owns: the file named by CUT_LOG. Watches: everything below CUT_DIR. A write to the file named
- * by CUT_MARKS is recorded as a mark and not written. Must never change what a call does or
- * returns.
+ * by CUT_MARKS is recorded as a mark and not written. With CUT_ROOM the disk is full after so many
+ * bytes. Beside this it must never change what a call does or returns.
  *
  * One record: op (1 byte), fd (4), number (8), length of the first text (4), of the second (4),
  * the texts. All integers as the machine has them.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -30,6 +31,7 @@ enum { IGNORED, WATCHED, MARKS, FDS = 4096 };
 static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
 static const char *dir, *marks;
 static int out = -1;
+static long long room = -1;
 static unsigned char watched[FDS];
 static ssize_t (*real_write)(int, const void *, size_t);
 
@@ -75,7 +77,20 @@ __attribute__((constructor)) static void begin(void) {
         out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         if (out < 0) abort();
     }
+    const char *bytes = getenv("CUT_ROOM");
+    if (bytes) room = atoll(bytes);
     dir = getenv("CUT_DIR");
+}
+
+/* Takes n bytes of the room there is; called in order. */
+static int fits(size_t n) {
+    if (room < 0) return 1;
+    if ((unsigned long long)room < n) {
+        errno = ENOSPC;
+        return 0;
+    }
+    room -= (long long)n;
+    return 1;
 }
 
 static int kind(int fd) { return out >= 0 && fd >= 0 && fd < FDS ? watched[fd] : IGNORED; }
@@ -133,7 +148,7 @@ ssize_t write(int fd, const void *data, size_t n) {
         record(MARK, fd, 0, data, n, 0, 0);
     } else {
         off_t at = lseek(fd, 0, SEEK_CUR);
-        result = real_write(fd, data, n);
+        result = fits(n) ? real_write(fd, data, n) : -1;
         if (result > 0 && at >= 0) record(WRITE, fd, (uint64_t)at, data, (size_t)result, 0, 0);
     }
     pthread_mutex_unlock(&order);
@@ -145,7 +160,7 @@ ssize_t write(int fd, const void *data, size_t n) {
         REAL(name); \
         if (kind(fd) == IGNORED) return real(fd, data, n, at); \
         pthread_mutex_lock(&order); \
-        ssize_t result = real(fd, data, n, at); \
+        ssize_t result = fits(n) ? real(fd, data, n, at) : -1; \
         if (result > 0) record(WRITE, fd, (uint64_t)at, data, (size_t)result, 0, 0); \
         pthread_mutex_unlock(&order); \
         return result; \

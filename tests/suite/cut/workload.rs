@@ -12,7 +12,7 @@ const MESSAGES: u64 = 450;
 const KEPT: u64 = 120;
 const CHATS: u64 = 12;
 const RESET_AT: u64 = 380;
-const PREKEYS: u32 = 100;
+const PREKEYS: u32 = 812;
 
 /// What had been promised by a moment: the greatest number of each kind.
 #[derive(Debug, Default)]
@@ -35,15 +35,65 @@ pub fn live() {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(day(&dir, Options { sync }));
+    let housekeeping_ms = std::env::var("CUT_HOUSEKEEPING_MS").unwrap();
+    let options = Options {
+        sync,
+        housekeeping_ms: housekeeping_ms.parse().unwrap(),
+    };
+    runtime.block_on(day(&dir, options));
+}
+
+pub fn fill() {
+    let dir = PathBuf::from(std::env::var_os("CUT_DIR").unwrap());
+    now(async {
+        let mut marks = marks();
+        let store = Store::open(&dir).unwrap();
+        let space = store.log().space("fill");
+        for number in 0u64.. {
+            let mut batch = Batch::default();
+            batch.put(&space, &number.to_be_bytes(), pattern(number, 2000));
+            let applied = store.log().apply(batch);
+            let (one, two) = tokio::join!(store.log().commit(), store.log().commit());
+            assert_eq!(one.is_ok(), two.is_ok(), "all who wait hear the same");
+            if one.is_err() {
+                break;
+            }
+            applied.unwrap();
+            marks(number.to_string());
+        }
+        store.log().commit().await.unwrap_err();
+        let mut batch = Batch::default();
+        batch.put(&space, b"more", *b"");
+        store.log().apply(batch).unwrap_err();
+        store.link().commit().await.unwrap();
+    });
+}
+
+/// What a full disk left, opened where there is room again.
+pub fn check_filled(dir: &Path, promised: u64) {
+    let store = Store::open(dir).unwrap();
+    assert!(store.opened().set_aside.is_empty());
+    let space = store.log().space("fill");
+    for number in 0..=promised {
+        let value = space.get(&number.to_be_bytes()).unwrap();
+        assert!(value == Some(pattern(number, 2000)), "{number}");
+    }
+    let mut batch = Batch::default();
+    batch.put(&space, b"more", *b"");
+    store.log().apply(batch).unwrap();
+    now(store.log().commit()).unwrap();
+}
+
+/// Writes into the record.
+fn marks() -> impl FnMut(String) {
+    use std::io::Write;
+
+    let mut marks = std::fs::File::create(std::env::var_os("CUT_MARKS").unwrap()).unwrap();
+    move |text| marks.write_all(text.as_bytes()).unwrap()
 }
 
 async fn day(dir: &Path, options: Options) {
-    let mut marks = std::fs::File::create(std::env::var_os("CUT_MARKS").unwrap()).unwrap();
-    let mut mark = |text: String| {
-        use std::io::Write;
-        marks.write_all(text.as_bytes()).unwrap();
-    };
+    let mut mark = marks();
     let mut store = Store::open_with(dir, options).unwrap();
     let mut keys = Keys::new(store.link());
     for number in 0..MESSAGES {
@@ -123,7 +173,10 @@ async fn message(store: &Store, keys: &Keys, number: u64, mark: &mut impl FnMut(
     keys.delete_pending_inbound(&chat, &chat, &id)
         .await
         .unwrap();
-    keys.remove_prekey(number as u32 % PREKEYS).await.unwrap();
+    // One in nine comes from somebody new.
+    if number % 9 == 0 {
+        keys.remove_prekey(number as u32 % PREKEYS).await.unwrap();
+    }
 }
 
 struct Inbox {
