@@ -17,6 +17,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use wacore::proto_helpers::MessageBuilderExt as _;
 use wacore::runtime::Runtime as _;
@@ -32,7 +33,7 @@ use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::{InboundDurabilityHook, Jid, RawNodeLease, SendOptions};
 
 use self::listener::{Listener, Run, Signal};
-use super::clock::Clock;
+use super::clock::{Clock, at};
 use super::ending::Ending;
 use super::http::VersionPage;
 use super::link::Link;
@@ -47,6 +48,10 @@ use crate::store::Store;
 
 /// The service closes after most errors by itself; where it does not, this long is enough.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// From the login on the link is up, and the crate may still hold its word back: for ever, if the
+/// phone never shares its app-state keys. After this long people are told the truth.
+const READY: Duration = Duration::from_secs(60);
 
 /// For the keys and device lists that a send may have to fetch, and the write.
 const SEND: Duration = Duration::from_secs(60);
@@ -222,6 +227,7 @@ impl Client {
                 std::future::pending::<()>().await;
             };
             tokio::pin!(overdue);
+            let mut ready_by = None;
             loop {
                 tokio::select! {
                     ended = &mut running => {
@@ -232,7 +238,17 @@ impl Client {
                         break;
                     }
                     () = &mut overdue => {}
-                    Some(signal) = signals.recv() => self.act_on(signal),
+                    () = at(ready_by) => {
+                        ready_by = None;
+                        self.listener.online();
+                    }
+                    Some(signal) = signals.recv() => match signal {
+                        Signal::LoggedIn => {
+                            ready_by = Some(Instant::now() + self.clock.real_of(READY));
+                        }
+                        Signal::CodeShown | Signal::CodeDied => self.ask_for_pairing_code(),
+                        Signal::RefsUsedUp => self.wait_for_pairing_code(),
+                    },
                 }
             }
         }
@@ -267,38 +283,34 @@ impl Client {
         self.inner.persistence_manager()
     }
 
-    fn act_on(&self, signal: Signal) {
-        match signal {
-            Signal::CodeShown | Signal::CodeDied => {
-                let Some(phone_number) = self.phone_number.clone() else {
-                    return;
-                };
-                let client = self.inner.clone();
-                self.runtime.spawn_detached(Box::pin(async move {
-                    let options = PairCodeOptions {
-                        phone_number,
-                        ..PairCodeOptions::default()
-                    };
-                    // The listener hears of the code, and of a refusal.
-                    if client.pair_with_code(options).await.is_err() {
-                        tracing::info!("the QR is the only way to link for now");
-                    }
-                }));
+    fn ask_for_pairing_code(&self) {
+        let Some(phone_number) = self.phone_number.clone() else {
+            return;
+        };
+        let client = self.inner.clone();
+        self.runtime.spawn_detached(Box::pin(async move {
+            let options = PairCodeOptions {
+                phone_number,
+                ..PairCodeOptions::default()
+            };
+            // The listener hears of the code, and of a refusal.
+            if client.pair_with_code(options).await.is_err() {
+                tracing::info!("the QR is the only way to link for now");
             }
-            Signal::RefsUsedUp => {
-                // The pairing code outlives the refs; what is left of it is worth waiting for.
-                let (line, verdict, clock) = (self.line.clone(), self.verdict.clone(), self.clock);
-                let expires = self.listener.pairing_code_expires();
-                self.runtime.spawn_detached(Box::pin(async move {
-                    if let Some(expires) = expires {
-                        tokio::time::sleep_until(expires).await;
-                    }
-                    verdict.pass(Ending::RefsUsedUp);
-                    tracing::debug!(at = ?clock.now(), "the last code is used up");
-                    line.hang_up();
-                }));
+        }));
+    }
+
+    /// The pairing code outlives the refs; what is left of it is worth waiting for.
+    fn wait_for_pairing_code(&self) {
+        let (line, verdict) = (self.line.clone(), self.verdict.clone());
+        let expires = self.listener.pairing_code_expires();
+        self.runtime.spawn_detached(Box::pin(async move {
+            if let Some(expires) = expires {
+                tokio::time::sleep_until(expires).await;
             }
-        }
+            verdict.pass(Ending::RefsUsedUp);
+            line.hang_up();
+        }));
     }
 
     /// Ends the connection that is up as [`Ending::Asked`].
@@ -435,7 +447,8 @@ async fn send(client: &whatsapp_rust::Client, draft: Draft) -> Result<(), SendEr
 /// Answers every `available` with `unavailable`: the crate says it on every login and on a change
 /// of name, without a switch, and it would mute the owner's phone.
 ///
-/// The next one is listened for before the answer is sent, so none is missed.
+/// The next one is listened for before the answer is sent, so none is missed. The end of a
+/// connection cancels the listening; it goes on for the next one.
 async fn stay_unavailable(client: Weak<whatsapp_rust::Client>) {
     let listen = || {
         let available = NodeFilter::tag("presence").attr("type", "available");
@@ -444,9 +457,13 @@ async fn stay_unavailable(client: Weak<whatsapp_rust::Client>) {
             .map(|client| client.wait_for_sent_node(available))
     };
     let Some(mut said) = listen() else { return };
-    while said.await.is_ok() {
+    loop {
+        let available = said.await.is_ok();
         let Some(next) = listen() else { return };
         said = next;
+        if !available {
+            continue;
+        }
         // The stanza was seen just before it is written; let it go first.
         tokio::task::yield_now().await;
         let Some(client) = client.upgrade() else {

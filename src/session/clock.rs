@@ -31,6 +31,10 @@ const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
 pub struct Clock {
     scale: NonZeroU32,
     origin: Instant,
+    /// The kernel's wall time since 1970, right or wrong.
+    wall: fn() -> Duration,
+    /// The file that says that it is right.
+    synchronized: &'static str,
 }
 
 impl Clock {
@@ -49,9 +53,21 @@ impl Clock {
         let clock = Self {
             scale,
             origin: Instant::now(),
+            wall: kernel_wall,
+            synchronized: SYNCHRONIZED,
         };
         clock.anchor();
         clock
+    }
+
+    /// A real clock on a board whose kernel believes in another time.
+    #[cfg(test)]
+    pub(super) fn with_wall(wall: fn() -> Duration) -> Self {
+        Self {
+            wall,
+            synchronized: "/nonexistent",
+            ..Self::real()
+        }
     }
 
     /// Time since this clock was made, as the session counts it.
@@ -80,7 +96,7 @@ impl Clock {
     /// while no connection is up.
     pub(super) fn anchor(&self) {
         let mut anchor = Anchor {
-            wall: kernel_wall(),
+            wall: (self.wall)(),
             at: std::time::Instant::now(),
             scale: self.scale.get(),
         };
@@ -96,13 +112,21 @@ impl Clock {
 
     /// The kernel's wall time in milliseconds since 1970, right or wrong.
     pub(super) fn wall_ms(&self) -> i64 {
-        i64::try_from(kernel_wall().as_millis()).unwrap_or(i64::MAX)
+        i64::try_from((self.wall)().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// The wall clock can be believed: the kernel's clock was set from the network, or at least
     /// does not contradict the age of this code.
     pub(super) fn is_plausible(&self) -> bool {
-        kernel_wall() >= YOUNGEST || Path::new(SYNCHRONIZED).exists()
+        (self.wall)() >= YOUNGEST || Path::new(self.synchronized).exists()
+    }
+}
+
+/// Returns when `moment` has come; never for `None`.
+pub(super) async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -85,6 +85,12 @@ impl Endpoint {
         self.secure
     }
 
+    /// For the tests of what is done for the real service only.
+    #[cfg(test)]
+    pub(super) fn pretend_remote(&mut self) {
+        self.loopback = false;
+    }
+
     /// The endpoint is a simulator on this machine, and nothing may leave the machine.
     pub fn is_loopback(&self) -> bool {
         self.loopback

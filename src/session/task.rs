@@ -1,16 +1,16 @@
 //! The loop that owns the link. It asks [`machine::next`] what to do, does it, and serves orders
 //! meanwhile; it decides nothing itself.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
 
 use super::backoff::Jitter;
 use super::client::{Client, Context, Ended};
-use super::clock::Clock;
+use super::clock::{Clock, at};
 use super::ending::Ending;
 use super::keys::Keys;
 use super::link::{Link, Linking, StopReason};
@@ -282,12 +282,12 @@ impl Session {
                         ended = &mut running => Some(ended),
                     };
                     if farewell.is_none() {
-                        tokio::join!(client.close(), running);
+                        close_while(client, running).await;
                     }
                     return Ok(Over::Reset(answer));
                 }
                 Happening::Stop => {
-                    tokio::join!(client.close(), running);
+                    close_while(client, running).await;
                     return Ok(Over::Stop);
                 }
             }
@@ -395,6 +395,20 @@ impl Session {
     }
 }
 
+/// Closes a client whose run goes on meanwhile: what is under way is handed in by the run itself.
+/// A run that is still waiting for the network does not keep anybody.
+async fn close_while(client: &Client, mut running: Pin<&mut impl Future<Output = Ended>>) {
+    let closing = client.close();
+    tokio::pin!(closing);
+    let mut over = false;
+    loop {
+        tokio::select! {
+            () = &mut closing => return,
+            _ = &mut running, if !over => over = true,
+        }
+    }
+}
+
 /// An ending that only leads to a back-off needs no record, whatever it is at other times.
 fn is_to_be_kept(ending: Ending, action: Action) -> bool {
     ending.is_kept() && (ending != Ending::Removed || action == Action::Forget)
@@ -435,13 +449,6 @@ fn shown(state: &State, clock: Clock) -> Link {
     }
 }
 
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Whoever gave the order may have gone.
 fn done(answer: oneshot::Sender<()>) {
     let _ = answer.send(());
@@ -455,4 +462,48 @@ fn offline(answer: oneshot::Sender<Result<(), SendError>>) {
 fn chance() -> Jitter {
     use std::hash::{BuildHasher as _, RandomState};
     Jitter::of(RandomState::new().hash_one(0))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::session::Endpoint;
+
+    static WALL: AtomicU64 = AtomicU64::new(0);
+
+    fn wall() -> Duration {
+        Duration::from_secs(WALL.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test]
+    async fn a_board_without_the_time_waits_for_it_before_it_trusts_a_certificate() {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.2:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut settings =
+            Settings::new(Endpoint::new(&format!("wss://127.0.0.2:{port}/")).unwrap());
+        settings.endpoint.pretend_remote();
+        let (events, _told) = mpsc::channel(8);
+        let (stop, stopped) = watch::channel(false);
+        let clock = Clock::with_wall(wall);
+        let store = Store::open(dir.path()).unwrap();
+        let (handle, task) = spawn(settings, store, events, clock, stopped);
+        let task = tokio::spawn(task);
+        let mut link = handle.link();
+        link.wait_for(|link| *link == Link::WaitingTime)
+            .await
+            .unwrap();
+        // Nobody has connected, and it can be told so.
+        let knocked = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+        assert!(knocked.is_err());
+        handle.unlink().await.unwrap();
+        WALL.store(1_800_000_000, Ordering::Relaxed);
+        listener.accept().await.unwrap();
+        stop.send_replace(true);
+        task.await.unwrap().unwrap();
+    }
 }

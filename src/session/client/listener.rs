@@ -28,6 +28,9 @@ use crate::session::verdict::Verdict;
 /// What the runner of a connection must do something about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
+    /// The service let us in. The crate says that it is ready once the phone has shared what it
+    /// shares with a new device, which may be never.
+    LoggedIn,
     /// A QR is shown; a pairing code can be asked for on the same connection.
     CodeShown,
     /// The pairing code died and another one may be asked for.
@@ -142,11 +145,18 @@ impl Listener {
         }
     }
 
-    fn online(&self) {
+    /// Shows the link as online, unless it is already.
+    pub fn online(&self) {
         let Some(client) = self.client.get().and_then(Weak::upgrade) else {
             return;
         };
-        self.run().online.get_or_insert_with(|| self.clock.now());
+        {
+            let mut run = self.run();
+            if run.online.is_some() {
+                return;
+            }
+            run.online = Some(self.clock.now());
+        }
         let digits = |jid: whatsapp_rust::Jid| jid.user_base().to_owned();
         self.link.send_replace(Link::Online(Account {
             number: client.pn().map(digits).unwrap_or_default(),
@@ -191,6 +201,7 @@ impl Listener {
                 tracing::info!(?reason, ?ending, "the service refuses the login");
                 self.verdict.pass(ending);
             }
+            "success" => self.signal(Signal::LoggedIn),
             "ib" if node.get_optional_child("downgrade_webclient").is_some() => {
                 tracing::info!("the code was scanned by a phone without multi-device");
                 self.linking(|linking| linking.trouble = Some(LinkTrouble::NotMultidevice));
