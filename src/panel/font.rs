@@ -1,6 +1,9 @@
 //! Letters at any size. Small ones come from pixel fonts that were drawn dot by dot; larger ones
 //! are a big font scaled down with its edges blended, so that a small colour display reads like
-//! print. Never draws outside the line it was asked for: that is `fit`'s to promise.
+//! print.
+//!
+//! The large font is Free Universal (Stephen Wilson, SIL Open Font License), the small ones are
+//! Adobe's Helvetica and the 4x6 of the X11 distribution; all as u8g2 carries them.
 
 use std::convert::Infallible;
 
