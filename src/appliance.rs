@@ -192,7 +192,10 @@ async fn drain(session: JoinHandle<anyhow::Result<()>>, dispatch: JoinHandle<()>
     match timeout(SESSION_DRAIN, session).await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(error))) => {
-            tracing::error!(error = format!("{error:#}"), "the session did not end cleanly");
+            tracing::error!(
+                error = format!("{error:#}"),
+                "the session did not end cleanly"
+            );
         }
         Ok(Err(error)) => tracing::error!(%error, "the session panicked at the end"),
         Err(_) => tracing::warn!("the session did not end in time"),

@@ -3,7 +3,7 @@
 //!
 //! Whatever waits in the channel is taken together, so that one commit serves many messages.
 //! Acknowledgements need no commit of their own while messages come in; otherwise one follows
-//! within [`SETTLE`], so that a restart does not send everything again.
+//! within `SETTLE`, so that a restart does not send everything again.
 
 #[cfg(test)]
 mod tests;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use embedded_graphics::geometry::OriginDimensions as _;
 use clap::Parser;
+use embedded_graphics::geometry::OriginDimensions as _;
 use tokio::sync::{oneshot, watch};
 use vinculo::appliance::{Appliance, Doors};
 use vinculo::cli::Flavor;
@@ -122,11 +122,7 @@ fn play(script: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn tell(
-    sim: &Sim,
-    doors: oneshot::Receiver<Doors>,
-    script: bool,
-) -> anyhow::Result<()> {
+async fn tell(sim: &Sim, doors: oneshot::Receiver<Doors>, script: bool) -> anyhow::Result<()> {
     let say = |step: &str| {
         if script {
             println!("{step}");
@@ -153,16 +149,16 @@ async fn tell(
     }
     let counters = sim.counters();
     if !counters.unknown.is_empty() {
-        bail!("stanzas the simulator does not know: {:?}", counters.unknown);
+        bail!(
+            "stanzas the simulator does not know: {:?}",
+            counters.unknown
+        );
     }
     say("every stanza was understood");
     Ok(())
 }
 
-async fn step<T>(
-    what: &str,
-    work: impl Future<Output = anyhow::Result<T>>,
-) -> anyhow::Result<T> {
+async fn step<T>(what: &str, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::time::timeout(PATIENCE, work)
         .await
         .with_context(|| format!("step failed: {what} (not within {PATIENCE:?})"))?
@@ -170,7 +166,8 @@ async fn step<T>(
 }
 
 async fn online(link: &mut watch::Receiver<Link>) -> anyhow::Result<()> {
-    link.wait_for(|link| matches!(link, Link::Online(_))).await?;
+    link.wait_for(|link| matches!(link, Link::Online(_)))
+        .await?;
     Ok(())
 }
 

@@ -114,7 +114,10 @@ fn first_picture(sim: &Sim, home: &Path) -> anyhow::Result<()> {
         running.screen();
         times.push(began.elapsed());
     }
-    println!("start to first picture: {} (budget 100 ms)", spread(&mut times));
+    println!(
+        "start to first picture: {} (budget 100 ms)",
+        spread(&mut times)
+    );
     Ok(())
 }
 

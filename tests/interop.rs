@@ -54,7 +54,9 @@ async fn main() -> anyhow::Result<()> {
     println!("available for {} s", counters.available_seconds);
     ensure!(counters.unknown.is_empty(), "the simulator guessed");
     ensure!(
-        running.status().is_some_and(|status| status["link"] == "online"),
+        running
+            .status()
+            .is_some_and(|status| status["link"] == "online"),
         "the box is not online any more"
     );
     Ok(())

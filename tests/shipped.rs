@@ -40,9 +40,18 @@ async fn check() -> anyhow::Result<()> {
         .context("it never tried twice")?;
     let status = running.status().context("its status page answers")?;
     running.terminate();
-    ensure!(sim.counters().refs == 0, "it went as far as asking for refs");
-    ensure!(status["link"] != "linking" && status["link"] != "online", "{status}");
-    println!("a fresh directory: it does not trust the simulator ({})", status["link"]);
+    ensure!(
+        sim.counters().refs == 0,
+        "it went as far as asking for refs"
+    );
+    ensure!(
+        status["link"] != "linking" && status["link"] != "online",
+        "{status}"
+    );
+    println!(
+        "a fresh directory: it does not trust the simulator ({})",
+        status["link"]
+    );
 
     let linked = tempfile::tempdir()?;
     let box_there = BoxProcess::start(&sim.ws_url(), linked.path(), &[]);
@@ -60,6 +69,9 @@ async fn check() -> anyhow::Result<()> {
         sim.counters().sockets == sockets,
         "it opened a socket with a simulator's link"
     );
-    println!("a marked directory: {}", String::from_utf8_lossy(&output.stderr).trim());
+    println!(
+        "a marked directory: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
     Ok(())
 }

@@ -98,7 +98,8 @@ impl Tally {
         self.counters.send_if_modified(|counters| {
             let before = (counters.pending, counters.failed, counters.answered);
             // What is neither waiting nor refused any more has been sent.
-            let done = (counters.pending + counters.failed).saturating_sub(now.pending + now.failed);
+            let done =
+                (counters.pending + counters.failed).saturating_sub(now.pending + now.failed);
             counters.answered += done;
             counters.pending = now.pending;
             counters.failed = now.failed;

@@ -97,6 +97,10 @@ fn the_command_line_overrides_and_is_judged_the_same() {
     let error = config
         .apply_arguments(Some("toaster"), None, None, Some("0.0.0.0:1"))
         .unwrap_err();
-    assert!(error.to_string().starts_with("the command line has 2 faults:"));
+    assert!(
+        error
+            .to_string()
+            .starts_with("the command line has 2 faults:")
+    );
     assert!(Config::default().require_loopback().is_err());
 }

@@ -174,6 +174,10 @@ fn open_library(path: &Path, flush_every_ms: Option<u64>) -> Result<sled::Db, St
                 if tries < 100 && error.to_string().contains("could not acquire lock") =>
             {
                 tries += 1;
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the committer's own thread waits, and nothing tells when they are gone"
+                )]
                 std::thread::sleep(Duration::from_millis(10));
             }
             result => return Ok(result?),

@@ -26,7 +26,11 @@ pub struct BoxProcess {
 /// The example `box` beside this test's own binary.
 pub fn box_binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    test.parent().unwrap().parent().unwrap().join("examples/box")
+    test.parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join("examples/box")
 }
 
 impl BoxProcess {
@@ -111,7 +115,10 @@ impl BoxProcess {
             std::thread::park_timeout(LOOK_AGAIN);
         }
         let log: Vec<_> = self.said.try_iter().collect();
-        panic!("{what}: not within {PATIENCE:?}; latest {latest:?}\n{}", log.join("\n"));
+        panic!(
+            "{what}: not within {PATIENCE:?}; latest {latest:?}\n{}",
+            log.join("\n")
+        );
     }
 
     /// Waits for a state of the link.
@@ -129,7 +136,10 @@ impl BoxProcess {
             }
             std::thread::park_timeout(LOOK_AGAIN);
         }
-        panic!("no QR on the screen within {PATIENCE:?}; latest {:?}", self.status());
+        panic!(
+            "no QR on the screen within {PATIENCE:?}; latest {:?}",
+            self.status()
+        );
     }
 
     /// Pulls the plug.
@@ -141,7 +151,9 @@ impl BoxProcess {
     /// What the service manager does.
     pub fn terminate(mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();
-        let told = Command::new("kill").arg(self.child.id().to_string()).status();
+        let told = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
         assert!(told.unwrap().success());
         let status = self.child.wait().unwrap();
         (status, began.elapsed())
@@ -155,7 +167,12 @@ impl Drop for BoxProcess {
     }
 }
 
-fn request(to: SocketAddr, method: &str, path: &str, body: &str) -> std::io::Result<(u16, Vec<u8>)> {
+fn request(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> std::io::Result<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect_timeout(&to, Duration::from_secs(5))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     write!(

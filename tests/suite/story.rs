@@ -187,7 +187,9 @@ async fn pulling_the_plug_at_random_moments_loses_nothing_and_repeats_nothing() 
             }
         }
         // The moment is random in what the box has got to: so many answers after the last kill.
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         let answers = (random >> 33) as usize % 6;
         let before = total_answers(&town);
         let total = asked.values().map(Vec::len).sum::<usize>();
