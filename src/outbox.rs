@@ -382,19 +382,6 @@ impl Outbox {
         self.publish()
     }
 
-    fn publish(&self) -> Result<(), StoreError> {
-        let meta = self.meta()?;
-        let next = Pending {
-            pending: meta.pending,
-            failed: meta.failed,
-        };
-        self.0
-            .pending
-            .send_if_modified(|seen| std::mem::replace(seen, next) != next);
-        self.0.wake.notify_one();
-        Ok(())
-    }
-
     fn live(&self) -> MutexGuard<'_, Live> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,7 +2,7 @@
 //! finished, which keeps both right in one batch.
 
 use super::record::{self, Entry, Meta, State};
-use super::{Live, Outbox};
+use super::{Live, Outbox, Pending};
 use crate::message::MessageId;
 use crate::store::{Batch, StoreError};
 
@@ -103,5 +103,19 @@ impl Outbox {
         meta.last_chat = last.unwrap_or(0);
         meta.chats = meta.last_chat;
         Ok(meta)
+    }
+
+    /// Tells the counts to whoever watches them, and wakes the delivery.
+    pub(super) fn publish(&self) -> Result<(), StoreError> {
+        let meta = self.meta()?;
+        let next = Pending {
+            pending: meta.pending,
+            failed: meta.failed,
+        };
+        self.0
+            .pending
+            .send_if_modified(|seen| std::mem::replace(seen, next) != next);
+        self.0.wake.notify_one();
+        Ok(())
     }
 }
