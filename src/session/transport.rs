@@ -183,7 +183,7 @@ impl TransportFactory for Line {
             reader,
             hung_up,
             events,
-            self.clock.real_of(IDLE),
+            self.clock.limit(IDLE),
             self.verdict.clone(),
         ));
         let connection = Connection {
@@ -295,7 +295,7 @@ mod tests {
 
     fn line(port: u16, verdict: &Verdict) -> Line {
         let endpoint = Endpoint::new(&format!("ws://127.0.0.1:{port}/ws/chat")).unwrap();
-        // Fifty-five seconds of silence in a quarter of one.
+        // Fifty-five seconds of silence in the two that are the least.
         let clock = Clock::scaled(NonZeroU32::new(220).unwrap());
         Line::new(endpoint, tls::connector().unwrap(), clock, verdict.clone())
     }
