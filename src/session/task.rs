@@ -22,6 +22,9 @@ use crate::store::Store;
 /// How often the wall clock is looked at while it cannot be right.
 const TIME_POLL: Duration = Duration::from_secs(2);
 
+/// How long a reset that goes on after a restart tries to reach the service.
+const FAREWELL: Duration = Duration::from_secs(10);
+
 /// For what the handler still had to tell when the session ends.
 const DRAIN: Duration = Duration::from_millis(300);
 
@@ -150,6 +153,9 @@ impl Session {
         if self.context.store.opened().reset_pending {
             tracing::info!("going on with the reset that was begun");
             self.context.link.send_replace(Link::Resetting);
+            if self.say_farewell().await? {
+                return Ok(());
+            }
             self.context.store.reset().await.context("resetting")?;
         }
         let client = self.build().await?;
@@ -168,6 +174,52 @@ impl Session {
                 Next::Stop => return Ok(()),
             };
         }
+    }
+
+    /// Tells the service what a reset that was cut off may have left unsaid: that this device is
+    /// gone. Bounded, because offline is fine. Answers whether the process is to end first.
+    async fn say_farewell(&self) -> anyhow::Result<bool> {
+        let past = record::load(&self.context.store, self.context.clock.wall_ms())?;
+        // Whoever was thrown out does not come back, not even to say goodbye.
+        if past.is_some_and(|past| past.ending.is_kept()) {
+            return Ok(false);
+        }
+        let client = self.build().await?;
+        if !client.is_linked() {
+            client.close().await;
+            return Ok(false);
+        }
+        let mut stop = self.doors.stop.clone();
+        let mut link = self.context.link.subscribe();
+        let told = async {
+            let online = link.wait_for(|link| matches!(link, Link::Online(_)));
+            if online.await.is_ok() {
+                self.context.link.send_replace(Link::Resetting);
+                client.log_out().await;
+            }
+        };
+        let running = client.run();
+        tokio::pin!(running);
+        let (over, stopped) = tokio::select! {
+            _ = &mut running => (true, false),
+            _ = tokio::time::timeout(FAREWELL, told) => (false, false),
+            _ = stop.wait_for(|stop| *stop) => (false, true),
+        };
+        if over {
+            client.close().await;
+        } else {
+            close_while(&client, running).await;
+        }
+        self.context.link.send_replace(Link::Resetting);
+        Ok(stopped)
+    }
+
+    /// Marks the reset as begun, then shows it: what is shown survives the process.
+    async fn begin_reset(&self) -> anyhow::Result<()> {
+        let begun = self.context.store.begin_reset().await;
+        begun.context("resetting")?;
+        self.context.link.send_replace(Link::Resetting);
+        Ok(())
     }
 
     async fn build(&self) -> anyhow::Result<Client> {
@@ -270,12 +322,7 @@ impl Session {
                     done(answer);
                 }
                 Happening::Order(Order::Unlink(answer)) => {
-                    self.context.link.send_replace(Link::Resetting);
-                    self.context
-                        .store
-                        .begin_reset()
-                        .await
-                        .context("resetting")?;
+                    self.begin_reset().await?;
                     // The service's answer to the farewell is read by the connection itself.
                     let farewell = tokio::select! {
                         () = client.log_out() => None,
@@ -378,12 +425,7 @@ impl Session {
 
     /// Deletes everything. Whoever asked hears of it once the box is as on the first day.
     async fn reset(&mut self, answer: oneshot::Sender<()>) -> anyhow::Result<Next> {
-        self.context.link.send_replace(Link::Resetting);
-        self.context
-            .store
-            .begin_reset()
-            .await
-            .context("resetting")?;
+        self.begin_reset().await?;
         if let Some(client) = self.client.take() {
             client.close().await;
         }
