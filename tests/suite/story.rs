@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use vinculo::inbox::{Inbox, ServiceClock, Settings};
-use whatsim::{Options, Sim, View};
+use whatsim::{Fault, Kind, Options, Sim, View};
 
 use crate::process::{BoxProcess, box_binary};
 
@@ -265,6 +265,8 @@ async fn a_reset_that_is_cut_off_is_finished_at_the_next_start() {
     let secrets = secrets(&town.dir(), running);
     let running = town.start();
     running.wait_link("online");
+    // The service falls silent, so that the box waits in vain for its answer to the goodbye.
+    town.sim.fault(Fault::new(Kind::Stall).on(SHOP)).unwrap();
     running.hold(Duration::from_secs(6));
     running.wait("the reset began", |status| status["link"] == "resetting");
     running.kill();
@@ -312,7 +314,10 @@ fn secrets(dir: &Path, running: BoxProcess) -> Vec<Vec<u8>> {
     keys(&device, &mut pieces);
     assert!(pieces.len() >= 3, "noise, identity and signed prekey");
     let sessions = store.link().space("session").scan(b"", 100).unwrap();
-    assert!(!sessions.is_empty(), "the phone shared its keys in a session");
+    assert!(
+        !sessions.is_empty(),
+        "the phone shared its keys in a session"
+    );
     pieces.extend(sessions.into_iter().map(|(_, row)| {
         let middle = row.len() / 2;
         row[middle - 12..middle + 12].to_vec()
