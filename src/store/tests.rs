@@ -273,7 +273,9 @@ async fn the_librarys_threads_do_not_wake_the_board() {
         let task = task.unwrap();
         // Threads of other tests may end meanwhile.
         let name = std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
-        if name.starts_with("sled-io") {
+        // More than the first seven come under load, from whoever made it, and go again.
+        let number = name.trim().strip_prefix("sled-io-");
+        if number.is_some_and(|number| number.parse::<u8>().is_ok_and(|number| number < 7)) {
             let number = task.file_name().into_string().unwrap();
             let slack = std::fs::read_to_string(format!("/proc/{number}/timerslack_ns"));
             if let Ok(slack) = slack {
