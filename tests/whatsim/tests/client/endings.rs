@@ -165,11 +165,56 @@ async fn a_withheld_ack_is_missed_by_the_sender_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_a_presence_that_stands_is_counted() {
-    let sim = shop().await;
+async fn a_presence_that_stands_is_counted() {
+    let sim = Sim::start(Options {
+        time_scale: 20.0,
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    sim.add_phone(OWNER, "Tienda", true).unwrap();
     let (companion, _) = linked(&sim).await;
+    let presence = companion.client.presence();
+    // Two seconds of the service pass while the client asks something else.
+    presence.set_available().await.unwrap();
+    while sim.counters().available_seconds < 2 {
+        companion.client.blocking().get_blocklist().await.unwrap();
+    }
+    companion.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_presence_that_is_taken_back_is_not_counted() {
+    // A second of the service lasts nearly two minutes here: nothing stands that long.
+    let sim = Sim::start(Options {
+        time_scale: 0.01,
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    sim.add_phone(OWNER, "Tienda", true).unwrap();
+    let (companion, _) = linked(&sim).await;
+    companion.client.presence().set_available().await.unwrap();
     companion.client.presence().set_unavailable().await.unwrap();
+    // The answer comes after the presence was taken in.
+    companion.client.blocking().get_blocklist().await.unwrap();
+    assert!(sim.counters().stanzas["presence"] >= 2);
     assert_eq!(sim.counters().available_seconds, 0);
+    companion.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delayed_server_is_late_and_keeps_the_order() {
+    let sim = shop().await;
+    let (mut companion, _) = linked(&sim).await;
+    sim.fault(Fault::new(Kind::Delay).on(OWNER).delay_ms(300))
+        .unwrap();
+    let sent = std::time::Instant::now();
+    sim.send_text(CUSTOMER, OWNER, "tarde").unwrap();
+    sim.fault(Fault::new(Kind::Clear).on(OWNER)).unwrap();
+    sim.send_text(CUSTOMER, OWNER, "más tarde").unwrap();
+    assert_eq!(companion.texts(2).await, ["tarde", "más tarde"]);
+    assert!(sent.elapsed() >= std::time::Duration::from_millis(300));
     companion.stop().await;
 }
 
