@@ -174,7 +174,7 @@ async fn message(store: &Store, keys: &Keys, number: u64, mark: &mut impl FnMut(
         .await
         .unwrap();
     // One in nine comes from somebody new.
-    if number % 9 == 0 {
+    if number.is_multiple_of(9) {
         keys.remove_prekey(number as u32 % PREKEYS).await.unwrap();
     }
 }
