@@ -4,7 +4,9 @@
 //!
 //! Before a database is opened its *attempt marker* counts up, durably, and it goes when the
 //! opening and a first read have succeeded. So an opening that fails, panics or takes the whole
-//! process with it has been counted, and after two of them the database is renamed.
+//! process with it has been counted, and after two of them the database is renamed. One that was
+//! under way when the power went is not the database's fault and costs no link: an opening that
+//! did not end and began before the system last started counts for less.
 //!
 //! A database has been created once its file `complete` is there; before that nothing in it was
 //! ever promised to anybody, and it is begun again.
@@ -25,8 +27,11 @@ use super::{OpenError, Opened, Options, StoreError, disk};
 /// The format that this version writes, and the newest it reads.
 const FORMAT: u32 = 1;
 
-/// After so many openings that did not succeed, a database is set aside.
-const ATTEMPTS: u8 = 2;
+/// After so many openings that did not succeed since the system started, a database is set aside.
+const ATTEMPTS: u32 = 2;
+
+/// The same over all starts: a database that takes the whole system down must not do so for ever.
+const ATTEMPTS_EVER: u32 = 6;
 
 /// How many databases of one name that were set aside are kept.
 const KEPT_ASIDE: usize = 2;
@@ -64,8 +69,8 @@ fn open(slot: &Slot) -> Result<bool, OpenError> {
     let mut set_aside = false;
     loop {
         let at = || disk::io_at(&path);
-        let made = count_attempts(slot);
-        if made >= ATTEMPTS {
+        let made = Attempts::read(slot);
+        if made.now >= ATTEMPTS || made.ever >= ATTEMPTS_EVER {
             if set_aside {
                 return Err(OpenError::Database {
                     name: slot.name,
@@ -76,8 +81,8 @@ fn open(slot: &Slot) -> Result<bool, OpenError> {
             set_aside = true;
             continue;
         }
-        disk::write_durably(&slot.dir, &attempts(slot.name), &[made + 1]).map_err(at())?;
-        let doubtful = made > 0 || slot.dir.join(suspect(slot.name)).exists();
+        made.write_one_more(slot).map_err(at())?;
+        let doubtful = made.ever > 0 || slot.dir.join(suspect(slot.name)).exists();
         let attempt = catch_unwind(AssertUnwindSafe(|| attempt(&path, slot, doubtful)));
         match attempt.unwrap_or(Err(Failure::Database(StoreError::Panicked))) {
             Ok(engine) => {
@@ -92,7 +97,7 @@ fn open(slot: &Slot) -> Result<bool, OpenError> {
                 return Err(error);
             }
             Err(Failure::Database(error)) => {
-                tracing::error!(database = slot.name, %error, attempt = made + 1, "does not open");
+                tracing::error!(database = slot.name, %error, attempt = made.now + 1, "does not open");
             }
         }
     }
@@ -262,13 +267,43 @@ fn remove_half_snapshots(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn count_attempts(slot: &Slot) -> u8 {
-    match fs::read(slot.dir.join(attempts(slot.name))) {
+/// Openings that did not succeed, as the marker has them.
+struct Attempts {
+    ever: u32,
+    now: u32,
+}
+
+impl Attempts {
+    fn read(slot: &Slot) -> Self {
+        let content = match fs::read_to_string(slot.dir.join(attempts(slot.name))) {
+            Ok(content) => content,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Self { ever: 0, now: 0 };
+            }
+            Err(_) => String::new(),
+        };
+        let mut words = content.split_whitespace();
+        let mut number = || words.next().and_then(|word| word.parse().ok());
         // An unreadable count is one all the same: somebody began.
-        Ok(content) => content.first().copied().unwrap_or(1).max(1),
-        Err(error) if error.kind() == ErrorKind::NotFound => 0,
-        Err(_) => 1,
+        let (ever, now) = (number().unwrap_or(1), number().unwrap_or(1));
+        let same_start = words.next().unwrap_or_default() == system_start();
+        Self {
+            ever,
+            now: if same_start { now } else { 0 },
+        }
     }
+
+    fn write_one_more(&self, slot: &Slot) -> std::io::Result<()> {
+        let content = format!("{} {} {}", self.ever + 1, self.now + 1, system_start());
+        disk::write_durably(&slot.dir, &attempts(slot.name), content.as_bytes())
+    }
+}
+
+/// Names the system's start. Where it has no name, all starts are one.
+fn system_start() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map(|id| id.trim().to_owned())
+        .unwrap_or_default()
 }
 
 fn put_aside(slot: &Slot) -> std::io::Result<()> {

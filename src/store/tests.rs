@@ -217,11 +217,32 @@ async fn a_database_that_does_not_open_is_set_aside_and_the_other_kept() {
     );
 }
 
+/// An attempt marker, of this start of the system or of an earlier one.
+fn mark_attempts(dir: &Path, attempts: u32, this_start: bool) {
+    let start = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let start = if this_start { start.trim() } else { "earlier" };
+    let marker = format!("{attempts} {attempts} {start}");
+    std::fs::write(dir.join("link.opening"), marker).unwrap();
+}
+
 #[tokio::test]
 async fn two_openings_that_ended_the_process_set_a_database_aside() {
     let (dir, store) = fresh();
     drop(store);
-    std::fs::write(dir.path().join("link.opening"), [2]).unwrap();
+    mark_attempts(dir.path(), 2, true);
+    let store = Store::open(dir.path()).unwrap();
+    assert_eq!(store.opened().set_aside, ["link"]);
+}
+
+#[tokio::test]
+async fn openings_that_ended_with_the_power_do_not_unless_they_go_on() {
+    let (dir, store) = fresh();
+    drop(store);
+    mark_attempts(dir.path(), 5, false);
+    let store = Store::open(dir.path()).unwrap();
+    assert!(store.opened().set_aside.is_empty());
+    drop(store);
+    mark_attempts(dir.path(), 6, false);
     let store = Store::open(dir.path()).unwrap();
     assert_eq!(store.opened().set_aside, ["link"]);
 }
@@ -232,7 +253,7 @@ async fn one_opening_that_ended_the_process_costs_nothing() {
     put(&store.link().space("keys"), b"key", patterned(9000));
     store.link().commit().await.unwrap();
     drop(store);
-    std::fs::write(dir.path().join("link.opening"), [1]).unwrap();
+    mark_attempts(dir.path(), 1, true);
     let store = Store::open(dir.path()).unwrap();
     assert_eq!(store.opened(), &Opened::default());
     assert_eq!(

@@ -32,6 +32,27 @@ fn nor_while_the_library_tidies_up() {
     Lived::record("yes", "25").lose_nothing(2);
 }
 
+/// The library tidies up while it opens, and most where little is kept and much was written.
+#[test]
+fn an_opening_that_loses_power_costs_nothing() {
+    let lived = Lived::record_with("cut::churn", &[]);
+    let reopened = |op: &Op| matches!(op, Op::Mark(mark) if mark == "reopening");
+    let first = lived.ops.iter().position(reopened).unwrap();
+    let mut disk = Disk::new();
+    let mut chance = Chance(3);
+    let dir = lived.scratch.path().join("cut");
+    for (at, op) in lived.ops.iter().enumerate() {
+        disk.apply(op);
+        for _ in 0..if at < first { 0 } else { 2 } {
+            disk.cut(&dir, &mut chance);
+            if let Err(what) = workload::check_churned(&dir) {
+                panic!("operation {at}: {what}");
+            }
+            std::fs::remove_dir_all(&dir).unwrap();
+        }
+    }
+}
+
 #[test]
 fn without_the_sync_the_same_cuts_lose_something() {
     let lived = Lived::record("no", "60000");
@@ -60,6 +81,13 @@ fn a_full_disk_is_told_to_everybody_and_costs_nothing_promised() {
 #[ignore = "a part of the tests above, which run it in a process of its own"]
 fn live() {
     workload::live();
+}
+
+/// Writes much and keeps little.
+#[test]
+#[ignore = "a part of the tests above, which run it in a process of its own"]
+fn churn() {
+    workload::churn();
 }
 
 /// Writes until the disk is full.

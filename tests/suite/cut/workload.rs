@@ -84,6 +84,49 @@ pub fn check_filled(dir: &Path, promised: u64) {
     now(store.log().commit()).unwrap();
 }
 
+const CHURNS: u64 = 420;
+const CHURNED: u64 = 10;
+
+pub fn churn() {
+    let dir = PathBuf::from(std::env::var_os("CUT_DIR").unwrap());
+    now(async {
+        let mut marks = marks();
+        let store = Store::open(&dir).unwrap();
+        for database in [store.link(), store.log()] {
+            let space = database.space("churn");
+            for round in 1..=CHURNS {
+                for key in 0..CHURNED {
+                    let mut batch = Batch::default();
+                    batch.put(&space, &key.to_be_bytes(), pattern(round * 100 + key, 300));
+                    database.apply(batch).unwrap();
+                }
+                database.commit().await.unwrap();
+            }
+        }
+        drop(store);
+        marks("reopening".to_owned());
+        drop(Store::open(&dir).unwrap());
+    });
+}
+
+pub fn check_churned(dir: &Path) -> Result<(), String> {
+    let store = Store::open(dir).map_err(|error| error.to_string())?;
+    if !store.opened().set_aside.is_empty() {
+        return Err(format!("set aside: {:?}", store.opened().set_aside));
+    }
+    for database in [store.link(), store.log()] {
+        let space = database.space("churn");
+        for key in 0..CHURNED {
+            let value = space.get(&key.to_be_bytes());
+            let value = value.map_err(|error| error.to_string())?;
+            if value != Some(pattern(CHURNS * 100 + key, 300)) {
+                return Err(format!("{key} is not what it was"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Writes into the record.
 fn marks() -> impl FnMut(String) {
     use std::io::Write;
