@@ -1,38 +1,39 @@
-//! The protocol crate's client, and the only place (with its two helpers below) that names it.
+//! The protocol crate's client, and the only place (with its helpers below) that names it.
 //!
 //! A [`Client`] is built, run once for every connection, and closed. It reconnects never: one run
 //! is one connection, and what follows is the state machine's business. Messages leave through
-//! the durability hook, which returns only after the dispatcher has stored them; everything else
-//! through the [`listener`].
+//! the [`hook`], which returns only after the dispatcher has stored them; everything else through
+//! the [`listener`].
 
+mod hook;
 mod listener;
+mod presence;
+mod sending;
 mod translate;
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
-use wacore::proto_helpers::MessageBuilderExt as _;
 use wacore::runtime::Runtime as _;
 use wacore::store::DevicePropsOverride;
 use wacore::store::traits::Backend;
-use wacore::types::events::{InboundMessage, Subscription};
-use whatsapp_rust::client::NodeFilter;
+use wacore::types::events::Subscription;
+use whatsapp_rust::RawNodeLease;
 use whatsapp_rust::pair_code::PairCodeOptions;
 use whatsapp_rust::store::commands::DeviceCommand;
 use whatsapp_rust::store::persistence_manager::PersistenceManager;
-use whatsapp_rust::waproto::whatsapp as wa;
 use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
-use whatsapp_rust::{InboundDurabilityHook, Jid, RawNodeLease, SendOptions};
 
+use self::hook::Hook;
 use self::listener::{Listener, Run, Signal};
+use self::sending::Answer;
 use super::clock::{Clock, at};
 use super::ending::Ending;
 use super::http::VersionPage;
@@ -43,7 +44,7 @@ use super::runtime::{Panics, TokioRuntime};
 use super::transport::Line;
 use super::verdict::Verdict;
 use super::{Event, SendError, Settings};
-use crate::message::{ChatKind, Draft};
+use crate::message::Draft;
 use crate::store::Store;
 
 /// The service closes after most errors by itself; where it does not, this long is enough.
@@ -52,9 +53,6 @@ const GRACE: Duration = Duration::from_secs(3);
 /// From the login on the link is up, and the crate may still hold its word back: for ever, if the
 /// phone never shares its app-state keys. After this long people are told the truth.
 const READY: Duration = Duration::from_secs(60);
-
-/// For the keys and device lists that a send may have to fetch, and the write.
-const SEND: Duration = Duration::from_secs(60);
 
 /// For telling the service that this device is gone. A courtesy; the box resets without it.
 const LOGOUT: Duration = Duration::from_secs(5);
@@ -67,8 +65,6 @@ const DROP: Duration = Duration::from_millis(500);
 
 /// Messages that may wait for the one that is being sent.
 const SENDS: usize = 32;
-
-type Answer = oneshot::Sender<Result<(), SendError>>;
 
 /// What every client of one session shares.
 pub struct Context {
@@ -155,9 +151,7 @@ impl Client {
             .with_http_client(page)
             .with_skip_history_sync(true)
             .with_background_saver_interval(Duration::from_secs(30))
-            .with_inbound_durability_hook(Hook {
-                events: context.events.clone(),
-            })
+            .with_inbound_durability_hook(Hook::new(context.events.clone()))
             .build()
             .await
             .context("setting up the protocol")?
@@ -175,9 +169,13 @@ impl Client {
         ));
         listener.know(&inner);
         let (sends, drafts) = mpsc::channel(SENDS);
-        runtime.spawn_detached(Box::pin(send_all(Arc::downgrade(&inner), drafts, *clock)));
+        runtime.spawn_detached(Box::pin(sending::send_all(
+            Arc::downgrade(&inner),
+            drafts,
+            *clock,
+        )));
         if !settings.stay_available {
-            runtime.spawn_detached(Box::pin(stay_unavailable(Arc::downgrade(&inner))));
+            runtime.spawn_detached(Box::pin(presence::stay_unavailable(Arc::downgrade(&inner))));
         }
         Ok(Self {
             _subscription: inner.subscribe_handler(listener.clone()),
@@ -362,115 +360,6 @@ impl Client {
             .is_err()
         {
             tracing::warn!("a task of the protocol does not end");
-        }
-    }
-}
-
-/// Stores what arrived before the service hears that it did.
-struct Hook {
-    events: mpsc::Sender<Event>,
-}
-
-#[async_trait]
-impl InboundDurabilityHook for Hook {
-    async fn on_messages(
-        &self,
-        _client: Arc<whatsapp_rust::Client>,
-        inbound: &[InboundMessage],
-    ) -> anyhow::Result<()> {
-        let batch: Vec<_> = inbound.iter().filter_map(translate::message).collect();
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let (durable, stored) = oneshot::channel();
-        self.events
-            .send(Event::Messages { batch, durable })
-            .await
-            .ok()
-            .context("nobody stores messages any more")?;
-        match stored.await {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => anyhow::bail!("messages were not stored"),
-        }
-    }
-}
-
-/// Sends one message after the other, so that they leave in the order they were given.
-async fn send_all(
-    client: Weak<whatsapp_rust::Client>,
-    mut drafts: mpsc::Receiver<(Draft, Answer)>,
-    clock: Clock,
-) {
-    while let Some((draft, answer)) = drafts.recv().await {
-        let Some(client) = client.upgrade() else {
-            return;
-        };
-        let sending = AssertUnwindSafe(send(&client, draft)).catch_unwind();
-        let result = match tokio::time::timeout(clock.limit(SEND), sending).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(SendError::Interrupted("the protocol panicked".to_owned())),
-            Err(_) => Err(SendError::Interrupted("it took too long".to_owned())),
-        };
-        // Who asked may have gone.
-        let _ = answer.send(result);
-    }
-}
-
-async fn send(client: &whatsapp_rust::Client, draft: Draft) -> Result<(), SendError> {
-    if !client.is_logged_in() || !client.is_connected() {
-        return Err(SendError::Offline);
-    }
-    match draft.chat.kind() {
-        ChatKind::Direct | ChatKind::Group => {}
-        ChatKind::Broadcast | ChatKind::Other => {
-            return Err(SendError::Refused("it is no chat or group".to_owned()));
-        }
-    }
-    let to: Jid = draft
-        .chat
-        .as_str()
-        .parse()
-        .map_err(|_| SendError::Refused("its chat is no JID".to_owned()))?;
-    let options = SendOptions::default().with_message_id(draft.id.0);
-    let sent = client
-        .send_message_with_options(to, wa::Message::text(draft.text), options)
-        .await;
-    use whatsapp_rust::SendError as Theirs;
-    match sent {
-        Ok(_) => Ok(()),
-        Err(Theirs::NotLoggedIn) => Err(SendError::Offline),
-        Err(Theirs::InvalidRequest(reason)) => Err(SendError::Refused(reason)),
-        Err(error) => Err(SendError::Interrupted(error.to_string())),
-    }
-}
-
-/// Answers every `available` with `unavailable`: the crate says it on every login and on a change
-/// of name, without a switch, and it would mute the owner's phone.
-///
-/// The next one is listened for before the answer is sent, so none is missed. The end of a
-/// connection cancels the listening; it goes on for the next one.
-async fn stay_unavailable(client: Weak<whatsapp_rust::Client>) {
-    let listen = || {
-        let available = NodeFilter::tag("presence").attr("type", "available");
-        client
-            .upgrade()
-            .map(|client| client.wait_for_sent_node(available))
-    };
-    let Some(mut said) = listen() else { return };
-    loop {
-        let available = said.await.is_ok();
-        let Some(next) = listen() else { return };
-        said = next;
-        if !available {
-            continue;
-        }
-        // The stanza was seen just before it is written; let it go first.
-        tokio::task::yield_now().await;
-        let Some(client) = client.upgrade() else {
-            return;
-        };
-        if let Err(error) = client.presence().set_unavailable().await {
-            tracing::debug!(%error, "the connection ended before it could say unavailable");
         }
     }
 }

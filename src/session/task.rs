@@ -1,20 +1,25 @@
 //! The loop that owns the link. It asks [`machine::next`] what to do, does it, and serves orders
 //! meanwhile; it decides nothing itself.
 
+mod doors;
+mod shown;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use self::doors::{Doors, Happening};
+use self::shown::shown;
 use super::backoff::Jitter;
 use super::client::{Client, Context, Ended};
 use super::clock::{Clock, at};
 use super::ending::Ending;
 use super::keys::Keys;
-use super::link::{Link, Linking, StopReason};
-use super::machine::{self, Action, Hold, Input, Mode, State, Why};
+use super::link::Link;
+use super::machine::{self, Action, Input, Mode, State};
 use super::queue::{Pump, queue};
 use super::{Event, Handle, Order, SendError, Settings, record, tls};
 use crate::store::Store;
@@ -64,12 +69,7 @@ pub fn spawn(
             },
             state: State::new(false),
             client: None,
-            doors: Doors {
-                orders,
-                deserted: false,
-                stop,
-                panicked,
-            },
+            doors: Doors::new(orders, stop, panicked),
         };
         session.run(pump).await
     };
@@ -84,20 +84,6 @@ struct Session {
     doors: Doors,
 }
 
-/// Everything that can come in from outside.
-struct Doors {
-    orders: mpsc::Receiver<Order>,
-    /// Nobody is left to give an order. The link is kept all the same.
-    deserted: bool,
-    stop: watch::Receiver<bool>,
-    panicked: watch::Receiver<Option<String>>,
-}
-
-enum Happening {
-    Order(Order),
-    Stop,
-}
-
 /// What follows from one stretch of the loop.
 enum Next {
     Act(Action),
@@ -110,26 +96,6 @@ enum Over {
     Ended(Ended),
     Reset(oneshot::Sender<()>),
     Stop,
-}
-
-impl Doors {
-    /// May be dropped at any time without losing anything.
-    async fn next(&mut self) -> anyhow::Result<Happening> {
-        loop {
-            tokio::select! {
-                biased;
-                panicked = self.panicked.wait_for(Option::is_some) => {
-                    let words = panicked.ok().and_then(|words| words.clone());
-                    bail!("a task of the protocol panicked: {}", words.unwrap_or_default());
-                }
-                _ = self.stop.wait_for(|stop| *stop) => return Ok(Happening::Stop),
-                order = self.orders.recv(), if !self.deserted => match order {
-                    Some(order) => return Ok(Happening::Order(order)),
-                    None => self.deserted = true,
-                },
-            }
-        }
-    }
 }
 
 impl Session {
@@ -456,41 +422,6 @@ fn is_to_be_kept(ending: Ending, action: Action) -> bool {
     ending.is_kept() && (ending != Ending::Removed || action == Action::Forget)
 }
 
-/// What everybody sees while no connection shows something better.
-fn shown(state: &State, clock: Clock) -> Link {
-    match state.mode {
-        Mode::Trying if state.linked => Link::Connecting {
-            failures: state.failures,
-            next_try: None,
-        },
-        Mode::Trying => Link::Linking(Linking::default()),
-        Mode::Waiting { why, until } => {
-            let next_try = clock.instant(until);
-            match why {
-                Why::Backoff => Link::Connecting {
-                    failures: state.failures,
-                    next_try: Some(next_try),
-                },
-                Why::Network => Link::WaitingNetwork { next_try },
-                Why::RateLimit => Link::RateLimited { next_try },
-                Why::Ban { told } => Link::Banned {
-                    until: told.then_some(next_try),
-                },
-                Why::Outdated => Link::Outdated,
-            }
-        }
-        Mode::Holding(hold) => match hold {
-            Hold::Resting => Link::Resting,
-            Hold::Conflict => Link::Conflict,
-            Hold::Unlinked => Link::Unlinked,
-            Hold::Locked => Link::Locked,
-            Hold::Refused(code) => Link::Stopped {
-                reason: StopReason::Refused(code),
-            },
-        },
-    }
-}
-
 /// Whoever gave the order may have gone.
 fn done(answer: oneshot::Sender<()>) {
     let _ = answer.send(());
@@ -507,45 +438,4 @@ fn chance() -> Jitter {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use super::*;
-    use crate::session::Endpoint;
-
-    static WALL: AtomicU64 = AtomicU64::new(0);
-
-    fn wall() -> Duration {
-        Duration::from_secs(WALL.load(Ordering::Relaxed))
-    }
-
-    #[tokio::test]
-    async fn a_board_without_the_time_waits_for_it_before_it_trusts_a_certificate() {
-        let dir = tempfile::tempdir().unwrap();
-        let listener = tokio::net::TcpListener::bind("127.0.0.2:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let mut settings =
-            Settings::new(Endpoint::new(&format!("wss://127.0.0.2:{port}/")).unwrap());
-        settings.endpoint.pretend_remote();
-        let (events, _told) = mpsc::channel(8);
-        let (stop, stopped) = watch::channel(false);
-        let clock = Clock::with_wall(wall);
-        let store = Store::open(dir.path()).unwrap();
-        let (handle, task) = spawn(settings, store, events, clock, stopped);
-        let task = tokio::spawn(task);
-        let mut link = handle.link();
-        link.wait_for(|link| *link == Link::WaitingTime)
-            .await
-            .unwrap();
-        // Nobody has connected, and it can be told so.
-        let knocked = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
-        assert!(knocked.is_err());
-        handle.unlink().await.unwrap();
-        WALL.store(1_800_000_000, Ordering::Relaxed);
-        listener.accept().await.unwrap();
-        stop.send_replace(true);
-        task.await.unwrap().unwrap();
-    }
-}
+mod tests;
