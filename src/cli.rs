@@ -173,12 +173,14 @@ fn run(args: &Run, flavor: Flavor, time_scale: NonZeroU32) -> ExitCode {
     }
 }
 
-/// Starts the log and returns the door through which a board may show it. `VINCULO_LOG` sets the
-/// level; by default this program's own `info`, and warnings of everything it is built on.
+/// What is logged unless `VINCULO_LOG` says otherwise: this program only. The protocol crate names
+/// phone numbers in its log, and what it has to tell reaches the session as events.
+const LOG: &str = "vinculo=info";
+
+/// Starts the log and returns the door through which a board may show it.
 pub fn start_log() -> LogLine {
     let line = LogLine::default();
-    let filter = EnvFilter::try_from_env("VINCULO_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,vinculo=info"));
+    let filter = EnvFilter::try_from_env("VINCULO_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)

@@ -46,7 +46,7 @@ impl BoxProcess {
             .args(["--endpoint", endpoint, "--data-dir"])
             .arg(data)
             .args(more)
-            .env("VINCULO_LOG", "warn,vinculo=info")
+            .env_remove("VINCULO_LOG")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

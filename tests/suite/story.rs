@@ -334,13 +334,13 @@ fn secrets(dir: &Path, running: BoxProcess) -> Vec<Vec<u8>> {
 fn keys(value: &serde_json::Value, pieces: &mut Vec<Vec<u8>>) {
     match value {
         serde_json::Value::Array(bytes)
-            if bytes.len() >= 32 && bytes.iter().all(serde_json::Value::is_u64) =>
+            if bytes.len() >= 32
+                && bytes.iter().all(serde_json::Value::is_u64)
+                // An unset field is a run of one number.
+                && bytes.iter().any(|byte| *byte != bytes[0]) =>
         {
-            // An unset field is a run of one number.
-            if bytes.iter().any(|byte| *byte != bytes[0]) {
-                let spelled: Vec<_> = bytes.iter().take(16).map(ToString::to_string).collect();
-                pieces.push(spelled.join(",").into_bytes());
-            }
+            let spelled: Vec<_> = bytes.iter().take(16).map(ToString::to_string).collect();
+            pieces.push(spelled.join(",").into_bytes());
         }
         serde_json::Value::Array(values) => values.iter().for_each(|value| keys(value, pieces)),
         serde_json::Value::Object(fields) => fields.values().for_each(|value| keys(value, pieces)),

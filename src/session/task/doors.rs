@@ -11,7 +11,8 @@ pub struct Doors {
     orders: mpsc::Receiver<Order>,
     /// Nobody is left to give an order. The link is kept all the same.
     deserted: bool,
-    stop: watch::Receiver<bool>,
+    /// Becomes true when the process is to end.
+    pub stop: watch::Receiver<bool>,
     panicked: watch::Receiver<Option<String>>,
 }
 
