@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use super::slot::Slot;
-use super::{Name, OpenError, Opened, StoreError, opening};
+use super::{Name, OpenError, Opened, StoreError, opening, reset};
 
 type Answer = oneshot::Sender<Result<(), StoreError>>;
 
@@ -145,9 +145,9 @@ fn run(queue: &Queue, dir: &Path, link: &Slot, log: &Slot) {
         }
         for (order, answer) in work.orders {
             let result = match order {
-                Order::BeginReset => opening::begin_reset(dir),
-                Order::Reset => opening::reset(dir, link, log),
-                Order::ForgetLink => opening::replace(dir, &[link]),
+                Order::BeginReset => reset::begin(dir),
+                Order::Reset => reset::carry_out(dir, link, log),
+                Order::ForgetLink => reset::replace(dir, &[link]),
                 Order::Close => {
                     let results = [link, log].map(|slot| match slot.commit() {
                         Err(StoreError::Closed) => Ok(()),

@@ -312,6 +312,27 @@ async fn the_librarys_threads_do_not_wake_the_board() {
 }
 
 #[tokio::test]
+async fn no_copy_is_left_after_an_opening() {
+    let (dir, store) = fresh();
+    put(&store.link().space("keys"), b"key", *b"value");
+    drop(store);
+    let _store = Store::open(dir.path()).unwrap();
+    for place in rehearsal::stages(dir.path(), "link") {
+        assert!(!place.exists(), "{}", place.display());
+    }
+    let names: Vec<_> = std::fs::read_dir(dir.path().join("link"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("snap."))
+        .collect();
+    assert_eq!(
+        names.len(),
+        1,
+        "the rehearsal's snapshot and no other: {names:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_newer_format_is_refused_and_left_as_it_is() {
     use prost::Message;
 

@@ -8,6 +8,7 @@
 //! The same recorder can fill the disk up; what is told then is checked here, too.
 
 mod disk;
+mod extremes;
 mod recording;
 mod workload;
 
@@ -45,7 +46,7 @@ fn an_opening_that_loses_power_costs_nothing() {
         disk.apply(op);
         for _ in 0..if at < first { 0 } else { 2 } {
             disk.cut(&dir, &mut chance);
-            if let Err(what) = workload::check_churned(&dir) {
+            if let Err(what) = extremes::check_churned(&dir) {
                 panic!("operation {at}: {what}");
             }
             std::fs::remove_dir_all(&dir).unwrap();
@@ -73,7 +74,7 @@ fn a_full_disk_is_told_to_everybody_and_costs_nothing_promised() {
             promised = Some(mark.parse().unwrap());
         }
     }
-    workload::check_filled(&lived.dir(), promised.expect("nothing fitted"));
+    extremes::check_filled(&lived.dir(), promised.expect("nothing fitted"));
 }
 
 /// The process that lives the day; alone it does nothing.
@@ -87,14 +88,14 @@ fn live() {
 #[test]
 #[ignore = "a part of the tests above, which run it in a process of its own"]
 fn churn() {
-    workload::churn();
+    extremes::churn();
 }
 
 /// Writes until the disk is full.
 #[test]
 #[ignore = "a part of the tests above, which run it in a process of its own"]
 fn fill() {
-    workload::fill();
+    extremes::fill();
 }
 
 struct Lived {

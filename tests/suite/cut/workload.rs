@@ -43,92 +43,8 @@ pub fn live() {
     runtime.block_on(day(&dir, options));
 }
 
-pub fn fill() {
-    let dir = PathBuf::from(std::env::var_os("CUT_DIR").unwrap());
-    now(async {
-        let mut marks = marks();
-        let store = Store::open(&dir).unwrap();
-        let space = store.log().space("fill");
-        for number in 0u64.. {
-            let mut batch = Batch::default();
-            batch.put(&space, &number.to_be_bytes(), pattern(number, 2000));
-            let applied = store.log().apply(batch);
-            let (one, two) = tokio::join!(store.log().commit(), store.log().commit());
-            assert_eq!(one.is_ok(), two.is_ok(), "all who wait hear the same");
-            if one.is_err() {
-                break;
-            }
-            applied.unwrap();
-            marks(number.to_string());
-        }
-        store.log().commit().await.unwrap_err();
-        let mut batch = Batch::default();
-        batch.put(&space, b"more", *b"");
-        store.log().apply(batch).unwrap_err();
-        store.link().commit().await.unwrap();
-    });
-}
-
-/// What a full disk left, opened where there is room again.
-pub fn check_filled(dir: &Path, promised: u64) {
-    let store = Store::open(dir).unwrap();
-    assert!(store.opened().set_aside.is_empty());
-    let space = store.log().space("fill");
-    for number in 0..=promised {
-        let value = space.get(&number.to_be_bytes()).unwrap();
-        assert!(value == Some(pattern(number, 2000)), "{number}");
-    }
-    let mut batch = Batch::default();
-    batch.put(&space, b"more", *b"");
-    store.log().apply(batch).unwrap();
-    now(store.log().commit()).unwrap();
-}
-
-const CHURNS: u64 = 420;
-const CHURNED: u64 = 10;
-
-pub fn churn() {
-    let dir = PathBuf::from(std::env::var_os("CUT_DIR").unwrap());
-    now(async {
-        let mut marks = marks();
-        let store = Store::open(&dir).unwrap();
-        for database in [store.link(), store.log()] {
-            let space = database.space("churn");
-            for round in 1..=CHURNS {
-                for key in 0..CHURNED {
-                    let mut batch = Batch::default();
-                    batch.put(&space, &key.to_be_bytes(), pattern(round * 100 + key, 300));
-                    database.apply(batch).unwrap();
-                }
-                database.commit().await.unwrap();
-            }
-        }
-        drop(store);
-        marks("reopening".to_owned());
-        drop(Store::open(&dir).unwrap());
-    });
-}
-
-pub fn check_churned(dir: &Path) -> Result<(), String> {
-    let store = Store::open(dir).map_err(|error| error.to_string())?;
-    if !store.opened().set_aside.is_empty() {
-        return Err(format!("set aside: {:?}", store.opened().set_aside));
-    }
-    for database in [store.link(), store.log()] {
-        let space = database.space("churn");
-        for key in 0..CHURNED {
-            let value = space.get(&key.to_be_bytes());
-            let value = value.map_err(|error| error.to_string())?;
-            if value != Some(pattern(CHURNS * 100 + key, 300)) {
-                return Err(format!("{key} is not what it was"));
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Writes into the record.
-fn marks() -> impl FnMut(String) {
+pub fn marks() -> impl FnMut(String) {
     use std::io::Write;
 
     let mut marks = std::fs::File::create(std::env::var_os("CUT_MARKS").unwrap()).unwrap();
@@ -436,7 +352,7 @@ fn large_length(number: u64) -> usize {
 }
 
 /// Bytes that tell their number and can be told from any others.
-fn pattern(number: u64, length: usize) -> Vec<u8> {
+pub fn pattern(number: u64, length: usize) -> Vec<u8> {
     let mut bytes = number.to_be_bytes().to_vec();
     let mut state = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     while bytes.len() < length {
@@ -455,7 +371,7 @@ fn of_pattern(bytes: &[u8]) -> Option<u64> {
 }
 
 /// Reading waits for nothing.
-fn now<T>(future: impl Future<Output = T>) -> T {
+pub fn now<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap()
