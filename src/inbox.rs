@@ -16,6 +16,7 @@
 //! Nothing about the log's end is cached: after the store was reset beneath it, the next append
 //! begins at 1 again. It must never publish a position that a power cut could take back.
 
+mod account;
 mod clock;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -87,6 +88,7 @@ struct Inner {
     /// Seq of a message that went to the keys it left behind.
     gone: Space,
     meta: Space,
+    account: Space,
     names: Names,
     settings: Settings,
     clock: ServiceClock,
@@ -112,6 +114,7 @@ impl Inbox {
             keys: log.space("inbox.key"),
             gone: log.space("inbox.gone"),
             meta: log.space("inbox.meta"),
+            account: log.space("inbox.account"),
             names: Names::new(log.space("inbox.name")),
             settings,
             clock,

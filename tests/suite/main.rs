@@ -7,4 +7,7 @@
 mod cut;
 mod process;
 mod session;
+mod shop;
+mod states;
 mod story;
+mod town;
