@@ -2,7 +2,7 @@
 //! whatever it is at.
 
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use whatsim::{Fault, Kind};
 
@@ -15,32 +15,34 @@ const GRACE: Duration = Duration::from_secs(5);
 const PRESS: Duration = Duration::from_millis(100);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_status_page_says_how_the_link_ended_and_a_press_brings_it_back() {
+async fn the_status_page_says_how_the_link_ended_and_the_box_comes_back() {
     let town = Town::new().await;
     town.linked().await.terminate();
     let running = town.start_with(&["--time-scale", "25"]);
     running.wait_link("online");
     let failure = |code| Fault::new(Kind::Failure).on(SHOP).code(code).times(1);
-    let ban = Fault::new(Kind::TempBan).on(SHOP).times(1);
+    let soon = SystemTime::now() + Duration::from_secs(120);
+    let soon = soon.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let ban = Fault::new(Kind::TempBan).on(SHOP).times(1).until(soon);
     let replaced = Fault::new(Kind::ConflictReplaced).on(SHOP);
     let limited = Fault::new(Kind::StreamError).on(SHOP).code(429);
-    // A refused login needs a reason to log in.
+    // What goes wrong, whether at a login, and whether it takes a person to go on.
     let table = [
-        ("locked", failure(403), true),
-        ("outdated", failure(405), true),
-        ("stopped", failure(409), true),
-        ("banned", ban, true),
-        ("conflict", replaced, false),
-        ("rate_limited", limited, false),
+        ("locked", failure(403), true, true),
+        ("outdated", failure(405), true, false),
+        ("stopped", failure(409), true, true),
+        ("banned", ban, true, false),
+        ("conflict", replaced, false, true),
+        ("rate_limited", limited, false, false),
     ];
-    for (name, fault, at_login) in table {
+    for (name, fault, at_login, waits) in table {
         town.sim.fault(fault).unwrap();
         if at_login {
             town.sim.fault(Fault::new(Kind::Drop).on(SHOP)).unwrap();
         }
         let status = running.wait_link(name);
         assert_eq!(status["screen"], name);
-        if name != "rate_limited" {
+        if waits {
             running.hold(PRESS);
         }
         running.wait_link("online");
