@@ -157,7 +157,6 @@ fn run(args: &Run, flavor: Flavor, time_scale: NonZeroU32) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "vinculo ends");
             let _ = writeln!(std::io::stderr(), "vinculo: {error:#}");
             ExitCode::from(EXIT_SOFTWARE)
         }
