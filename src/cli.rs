@@ -19,6 +19,7 @@ use tracing_subscriber::EnvFilter;
 use crate::appliance::{self, Appliance, Flavor};
 use crate::config::{Config, ConfigError};
 use crate::hardware::desk::LogLine;
+use crate::watchdog::ServiceManager;
 use crate::{hardware, panel};
 
 mod allocator;
@@ -151,7 +152,9 @@ fn run(args: &Run, flavor: Flavor, time_scale: NonZeroU32) -> ExitCode {
         .build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(async {
+            let manager = ServiceManager::from_environment().context("$NOTIFY_SOCKET")?;
             Appliance::new(config, flavor, time_scale, log)
+                .under(manager)
                 .run(appliance::stop_signal()?, |_| {})
                 .await
         }),

@@ -44,12 +44,19 @@ impl BoxProcess {
 
     /// The same for another binary with the same command line.
     pub fn start_binary(binary: &Path, endpoint: &str, data: &Path, more: &[&str]) -> Self {
-        let began = Instant::now();
-        let mut child = Command::new(binary)
+        let mut command = Command::new(binary);
+        command
             .args(["run", "--board", "headless", "--web", "127.0.0.1:0"])
             .args(["--endpoint", endpoint, "--data-dir"])
             .arg(data)
-            .args(more)
+            .args(more);
+        Self::start_command(command)
+    }
+
+    /// The same for a command line of the caller's own making.
+    pub fn start_command(mut command: Command) -> Self {
+        let began = Instant::now();
+        let mut child = command
             .env_remove("VINCULO_LOG")
             .stderr(Stdio::piped())
             .spawn()
