@@ -8,6 +8,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::bot::Bot;
-use crate::cli::Flavor;
 use crate::config::Config;
 use crate::hardware::desk::LogLine;
 use crate::hardware::{self, Frame};
@@ -27,6 +27,7 @@ use crate::panel::{self, Notices};
 use crate::session::{self, Clock, Link};
 use crate::store::{self, Store};
 use crate::supervisor::Supervisor;
+use crate::watchdog::{ServiceManager, Watchdog};
 use crate::{dispatch, web};
 
 mod tally;
@@ -41,12 +42,22 @@ const EVENTS: usize = 256;
 const SESSION_DRAIN: Duration = Duration::from_millis(3_300);
 const DISPATCH_DRAIN: Duration = Duration::from_millis(1_000);
 
+/// Which of the two programs this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    /// The program that is shipped: the real service, a data directory no simulator has touched.
+    Service,
+    /// The program of the tests: a simulator on loopback, a marked data directory, scaled time.
+    Simulator,
+}
+
 /// A box that is configured and not yet running.
 pub struct Appliance {
     config: Config,
     flavor: Flavor,
     time_scale: NonZeroU32,
     log: LogLine,
+    manager: ServiceManager,
 }
 
 /// What a running box shows to the program around it.
@@ -68,7 +79,14 @@ impl Appliance {
             flavor,
             time_scale,
             log,
+            manager: ServiceManager::default(),
         }
+    }
+
+    /// Tells a service manager how it goes, and feeds its watchdog.
+    #[must_use]
+    pub fn under(self, manager: ServiceManager) -> Self {
+        Self { manager, ..self }
     }
 
     /// Runs until `stop` is ready, then drains. `ready` is called once everything is up.
@@ -109,10 +127,11 @@ impl Appliance {
             Clock::scaled(self.time_scale),
             stopped.clone(),
         );
-        let bot = Bot::new(&store, config.bot, inbox.clone(), outbox.clone());
         let link = handle.link();
 
-        // Nobody at a screen or a web page may cost the link: their tasks are not vital.
+        // Nobody at a screen or a web page may cost the link: their tasks are not vital. A panel
+        // that is gone starves the watchdog all the same, where there is one: a screen that stands
+        // still tells untruths, and a new start costs the link seconds.
         let listener = web::bind(config.web).await?;
         let web_address = listener.local_addr().context("the status page's address")?;
         let (tally, counters, notices) = Tally::new(
@@ -123,12 +142,16 @@ impl Appliance {
                 sending_limited: outbox.watch().borrow().limited,
             },
         );
+        let manager = self.manager;
+        let mut watchdog = Watchdog::new(manager.clone());
+        let mut pulse = watchdog.pulse("supervisor");
         let mut tasks = Supervisor::default();
         tasks.optional("panel", {
             let inputs = panel::Inputs {
                 link: link.clone(),
                 counters,
                 notices,
+                pulse: watchdog.pulse("panel"),
             };
             let (button, handle) = (board.button, handle.clone());
             async move {
@@ -136,7 +159,7 @@ impl Appliance {
                 Ok(())
             }
         });
-        tasks.optional("web", {
+        tasks.restarting("web", {
             let states = web::States {
                 link: link.clone(),
                 frames: frame.clone(),
@@ -144,15 +167,30 @@ impl Appliance {
                 outbox: outbox.watch(),
                 board: board.name,
             };
-            let served = web::serve(listener, states, board.remote, until_true(stopped));
-            async move { Ok(served.await?) }
+            let mut first = Some(listener);
+            move || {
+                let (first, states) = (first.take(), states.clone());
+                let (remote, stopped) = (board.remote.clone(), stopped.clone());
+                async move {
+                    let listener = match first {
+                        Some(listener) => listener,
+                        None => web::bind(web_address).await?,
+                    };
+                    Ok(web::serve(listener, states, remote, until_true(stopped)).await?)
+                }
+            }
         });
         tasks.optional("tally", tally.run(link.clone()));
-        tasks.optional("bot", {
-            let link = link.clone();
-            async move {
-                bot.run(link).await;
-                Ok(())
+        tasks.restarting("bot", {
+            let (link, store) = (link.clone(), store.clone());
+            let (settings, inbox, outbox) = (config.bot, inbox.clone(), outbox.clone());
+            move || {
+                let bot = Bot::new(&store, settings.clone(), inbox.clone(), outbox.clone());
+                let link = link.clone();
+                async move {
+                    bot.run(link).await;
+                    Ok(())
+                }
             }
         });
         tasks.vital("outbox", {
@@ -162,22 +200,41 @@ impl Appliance {
                 Ok(())
             }
         });
-        let dispatch = tokio::spawn(dispatch::run(received, inbox.clone(), outbox.clone()));
+        tasks.optional("watchdog", async move {
+            watchdog.run().await;
+            Ok(())
+        });
+        tasks.optional("status line", {
+            let (manager, link) = (manager.clone(), link.clone());
+            async move {
+                manager.follow(link, Link::name).await;
+                Ok(())
+            }
+        });
+        let mut dispatch = tokio::spawn(dispatch::run(received, inbox.clone(), outbox.clone()));
         let mut session = tokio::spawn(session);
         tracing::info!(address = %web_address, "status page listens");
+        manager.ready();
         ready(Doors {
             frame,
             link,
             web: web_address,
         });
 
-        let ended = tokio::select! {
-            () = stop => Ok(()),
-            () = quit(board.quit) => Ok(()),
-            error = tasks.first_failure() => Err(error),
-            ended = &mut session => Err(session_ended(ended)),
+        let mut stop = pin!(stop);
+        let mut quit = pin!(quit(board.quit));
+        let ended = loop {
+            tokio::select! {
+                () = &mut stop => break Ok(()),
+                () = &mut quit => break Ok(()),
+                error = tasks.first_failure() => break Err(error),
+                ended = &mut session => break Err(ended_early("session", ended.map(|end| end.err()))),
+                ended = &mut dispatch => break Err(ended_early("dispatch", ended.map(|()| None))),
+                () = pulse.beat() => {}
+            }
         };
 
+        manager.stopping();
         let _ = stopping.send(true);
         if ended.is_ok() {
             drain(session, dispatch).await;
@@ -213,11 +270,14 @@ async fn drain(session: JoinHandle<anyhow::Result<()>>, dispatch: JoinHandle<()>
     }
 }
 
-fn session_ended(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Error {
+fn ended_early(
+    name: &str,
+    ended: Result<Option<anyhow::Error>, tokio::task::JoinError>,
+) -> anyhow::Error {
     match ended {
-        Ok(Ok(())) => anyhow::anyhow!("the session task ended, which it never should"),
-        Ok(Err(error)) => error.context("the session task failed"),
-        Err(error) => anyhow::anyhow!(error).context("the session task panicked"),
+        Ok(None) => anyhow::anyhow!("the {name} task ended, which it never should"),
+        Ok(Some(error)) => error.context(format!("the {name} task failed")),
+        Err(error) => anyhow::anyhow!(error).context(format!("the {name} task panicked")),
     }
 }
 

@@ -2,6 +2,8 @@
 //! because the promises share their messages and are read side by side.
 #![allow(clippy::unwrap_used)]
 
+mod following;
+
 use std::time::Duration;
 
 use super::fixtures::{Disk, MONDAY_TEN, by_lid, inbox, lid_only, number_only, owner, text};

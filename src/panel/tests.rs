@@ -48,6 +48,7 @@ impl Stage {
             link: link_watch.clone(),
             counters: counters_watch,
             notices: notices_watch,
+            pulse: crate::watchdog::Pulse::default(),
         };
         let session = Handle::new(order_sender, link_watch);
         tokio::spawn(run(inputs, board.button, session, frame_sender, settings));

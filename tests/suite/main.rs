@@ -11,3 +11,4 @@ mod shop;
 mod states;
 mod story;
 mod town;
+mod watchdog;
