@@ -28,7 +28,9 @@ use super::{OpenError, Opened, Options, StoreError, disk, rehearsal, reset};
 const FORMAT: u32 = 1;
 
 const COMPLETE: &str = "complete";
-const CACHE_BYTES: u64 = 1024 * 1024;
+/// What the library counts is the size on disk; in memory a page is several times as large. Enough
+/// for the pages that every message touches, and what is read once need not stay.
+const CACHE_BYTES: u64 = 256 * 1024;
 
 pub(super) fn open_both(dir: &Path, link: &Slot, log: &Slot) -> Result<Opened, OpenError> {
     let mut opened = Opened {
