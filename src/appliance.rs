@@ -18,7 +18,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::bot::Bot;
-use crate::cli::Flavor;
 use crate::config::Config;
 use crate::hardware::desk::LogLine;
 use crate::hardware::{self, Frame};
@@ -42,6 +41,15 @@ const EVENTS: usize = 256;
 /// the five seconds a stop may take in all.
 const SESSION_DRAIN: Duration = Duration::from_millis(3_300);
 const DISPATCH_DRAIN: Duration = Duration::from_millis(1_000);
+
+/// Which of the two programs this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    /// The program that is shipped: the real service, a data directory no simulator has touched.
+    Service,
+    /// The program of the tests: a simulator on loopback, a marked data directory, scaled time.
+    Simulator,
+}
 
 /// A box that is configured and not yet running.
 pub struct Appliance {

@@ -16,7 +16,7 @@ use clap::{Arg, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Pars
 use embedded_graphics::geometry::Size;
 use tracing_subscriber::EnvFilter;
 
-use crate::appliance::{self, Appliance};
+use crate::appliance::{self, Appliance, Flavor};
 use crate::config::{Config, ConfigError};
 use crate::hardware::desk::LogLine;
 use crate::watchdog::ServiceManager;
@@ -26,15 +26,6 @@ use crate::{hardware, panel};
 const EXIT_USAGE: u8 = 64;
 /// A failure while running (`EX_SOFTWARE`).
 const EXIT_SOFTWARE: u8 = 70;
-
-/// Which of the two programs this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavor {
-    /// The program that is shipped: the real service, a data directory no simulator has touched.
-    Service,
-    /// The program of the tests: a simulator on loopback, a marked data directory, scaled time.
-    Simulator,
-}
 
 #[derive(Parser)]
 #[command(version, about = "Keeps one WhatsApp number linked, around the clock")]
@@ -169,7 +160,6 @@ fn run(args: &Run, flavor: Flavor, time_scale: NonZeroU32) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "vinculo ends");
             let _ = writeln!(std::io::stderr(), "vinculo: {error:#}");
             ExitCode::from(EXIT_SOFTWARE)
         }
