@@ -22,6 +22,8 @@ use crate::hardware::desk::LogLine;
 use crate::watchdog::ServiceManager;
 use crate::{hardware, panel};
 
+mod allocator;
+
 /// A command line or configuration that cannot be used (`EX_USAGE` of sysexits).
 const EXIT_USAGE: u8 = 64;
 /// A failure while running (`EX_SOFTWARE`).
@@ -143,6 +145,7 @@ fn run(args: &Run, flavor: Flavor, time_scale: NonZeroU32) -> ExitCode {
         Ok(config) => config,
         Err(error) => return usage(&error.to_string()),
     };
+    allocator::be_frugal();
     let log = start_log();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

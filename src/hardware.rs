@@ -156,6 +156,7 @@ pub fn drive(
         .build()?;
     let work = move || {
         let mut failing = false;
+        let mut first = true;
         loop {
             let frame = frames.borrow_and_update().clone();
             let shown = display.present(&frame);
@@ -165,6 +166,9 @@ pub fn drive(
                 _ => {}
             }
             failing = shown.is_err();
+            if !failing && std::mem::take(&mut first) {
+                tracing::info!(screen = frame.screen, "the first picture is shown");
+            }
             let closed = runtime.block_on(async {
                 if failing {
                     // The same picture again, or a later one; a closed channel ends the wait.

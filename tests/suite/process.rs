@@ -20,6 +20,9 @@ pub struct BoxProcess {
     child: Child,
     /// Where its status page listens.
     pub web: SocketAddr,
+    /// How long after its start it said that its display shows a picture.
+    #[allow(dead_code, reason = "the measurements use it, the suite does not")]
+    pub pictured: Option<Duration>,
     said: mpsc::Receiver<String>,
 }
 
@@ -52,6 +55,7 @@ impl BoxProcess {
 
     /// The same for a command line of the caller's own making.
     pub fn start_command(mut command: Command) -> Self {
+        let began = Instant::now();
         let mut child = command
             .env_remove("VINCULO_LOG")
             .stderr(Stdio::piped())
@@ -70,8 +74,16 @@ impl BoxProcess {
             }
         });
         let mut before = Vec::new();
+        let mut pictured = None;
         let web = loop {
-            match said.recv_timeout(PATIENCE) {
+            let heard = said.recv_timeout(PATIENCE);
+            if heard
+                .as_ref()
+                .is_ok_and(|text| text.contains("the first picture is shown"))
+            {
+                pictured.get_or_insert(began.elapsed());
+            }
+            match heard {
                 Ok(text) => match text.split_once("status page listens address=") {
                     Some((_, address)) => break address.trim().parse().unwrap(),
                     None => before.push(text),
@@ -79,7 +91,12 @@ impl BoxProcess {
                 Err(error) => panic!("the box did not come up ({error}):\n{}", before.join("\n")),
             }
         };
-        Self { child, web, said }
+        Self {
+            child,
+            web,
+            pictured,
+            said,
+        }
     }
 
     /// Its process id.
