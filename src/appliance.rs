@@ -87,7 +87,7 @@ impl Appliance {
         let panel_settings = panel::Settings {
             glass: board.glass,
             language: config.language,
-            board: board.name.to_owned(),
+            board: board.name.clone(),
             prefer_pairing_code: false,
         };
         let (frames, frame) = panel::frames(&panel_settings);
@@ -139,6 +139,7 @@ impl Appliance {
                 inbox: inbox.watch(),
                 outbox: outbox.watch(),
                 board: board.name,
+                display: display.health(),
             };
             let served = web::serve(listener, states, board.remote, until_true(stopped));
             async move { Ok(served.await?) }

@@ -30,4 +30,5 @@ pub mod panel;
 pub mod session;
 pub mod store;
 pub mod supervisor;
+pub mod toml_reader;
 pub mod web;
