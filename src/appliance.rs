@@ -8,6 +8,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::bot::Bot;
-use crate::cli::Flavor;
 use crate::config::Config;
 use crate::hardware::desk::LogLine;
 use crate::hardware::{self, Frame};
@@ -27,6 +27,7 @@ use crate::panel::{self, Notices};
 use crate::session::{self, Clock, Link};
 use crate::store::{self, Store};
 use crate::supervisor::Supervisor;
+use crate::watchdog::{ServiceManager, Watchdog};
 use crate::{dispatch, web};
 
 mod tally;
@@ -41,12 +42,22 @@ const EVENTS: usize = 256;
 const SESSION_DRAIN: Duration = Duration::from_millis(3_300);
 const DISPATCH_DRAIN: Duration = Duration::from_millis(1_000);
 
+/// Which of the two programs this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    /// The program that is shipped: the real service, a data directory no simulator has touched.
+    Service,
+    /// The program of the tests: a simulator on loopback, a marked data directory, scaled time.
+    Simulator,
+}
+
 /// A box that is configured and not yet running.
 pub struct Appliance {
     config: Config,
     flavor: Flavor,
     time_scale: NonZeroU32,
     log: LogLine,
+    manager: ServiceManager,
 }
 
 /// What a running box shows to the program around it.
@@ -68,7 +79,14 @@ impl Appliance {
             flavor,
             time_scale,
             log,
+            manager: ServiceManager::default(),
         }
+    }
+
+    /// Tells a service manager how it goes, and feeds its watchdog.
+    #[must_use]
+    pub fn under(self, manager: ServiceManager) -> Self {
+        Self { manager, ..self }
     }
 
     /// Runs until `stop` is ready, then drains. `ready` is called once everything is up.
@@ -111,7 +129,9 @@ impl Appliance {
         let bot = Bot::new(&store, config.bot, inbox.clone(), outbox.clone());
         let link = handle.link();
 
-        // Nobody at a screen or a web page may cost the link: their tasks are not vital.
+        // Nobody at a screen or a web page may cost the link: their tasks are not vital. A panel
+        // that is gone starves the watchdog all the same, where there is one: a screen that stands
+        // still tells untruths, and a new start costs the link seconds.
         let listener = web::bind(config.web).await?;
         let web_address = listener.local_addr().context("the status page's address")?;
         let (tally, counters) = Tally::new(inbox.clone(), outbox.clone());
@@ -119,12 +139,16 @@ impl Appliance {
             store_set_aside: !store.opened().set_aside.is_empty(),
             sending_limited: false,
         });
+        let manager = self.manager;
+        let mut watchdog = Watchdog::new(manager.clone());
+        let mut pulse = watchdog.pulse("supervisor");
         let mut tasks = Supervisor::default();
         tasks.optional("panel", {
             let inputs = panel::Inputs {
                 link: link.clone(),
                 counters,
                 notices: notices.subscribe(),
+                pulse: watchdog.pulse("panel"),
             };
             let (button, handle) = (board.button, handle.clone());
             async move {
@@ -159,22 +183,40 @@ impl Appliance {
                 Ok(())
             }
         });
+        tasks.optional("watchdog", async move {
+            watchdog.run().await;
+            Ok(())
+        });
+        tasks.optional("status line", {
+            let (manager, link) = (manager.clone(), link.clone());
+            async move {
+                manager.follow(link, Link::name).await;
+                Ok(())
+            }
+        });
         let dispatch = tokio::spawn(dispatch::run(received, inbox.clone(), outbox.clone()));
         let mut session = tokio::spawn(session);
         tracing::info!(address = %web_address, "status page listens");
+        manager.ready();
         ready(Doors {
             frame,
             link,
             web: web_address,
         });
 
-        let ended = tokio::select! {
-            () = stop => Ok(()),
-            () = quit(board.quit) => Ok(()),
-            error = tasks.first_failure() => Err(error),
-            ended = &mut session => Err(session_ended(ended)),
+        let mut stop = pin!(stop);
+        let mut quit = pin!(quit(board.quit));
+        let ended = loop {
+            tokio::select! {
+                () = &mut stop => break Ok(()),
+                () = &mut quit => break Ok(()),
+                error = tasks.first_failure() => break Err(error),
+                ended = &mut session => break Err(session_ended(ended)),
+                () = pulse.beat() => {}
+            }
         };
 
+        manager.stopping();
         let _ = stopping.send(true);
         if ended.is_ok() {
             drain(session, dispatch).await;

@@ -1,7 +1,8 @@
 //! Automatic answers. Reads the inbox behind a durable cursor of its own, decides by the rules,
 //! and hands answers to the outbox: answer, cursor and what it knows of the chat are committed in
 //! one batch, and an answer's id is derived from message and rule. So each answer is sent once,
-//! whatever happens in between.
+//! whatever happens in between. It reads messages before they are durable, so that the commit of
+//! the answer is theirs too and a customer waits for one sync, not for two in a row.
 //!
 //! What it must never do: answer a backlog in one burst, talk over the owner, talk to itself, to a
 //! status broadcast or to another bot without end. The pure decision is [`decide`]; times in it
@@ -117,7 +118,7 @@ impl Bot {
         {
             return;
         }
-        let mut last = self.inbox.watch();
+        let mut last = self.inbox.watch_written();
         let mut room = self.outbox.watch();
         loop {
             last.mark_unchanged();
@@ -175,7 +176,7 @@ impl Bot {
     }
 
     async fn attempt(&mut self, most: usize) -> Result<Round, OutboxError> {
-        let messages = self.inbox.after(self.cursor()?, most)?;
+        let messages = self.inbox.after_written(self.cursor()?, most)?;
         let Some((last, _)) = messages.last() else {
             return Ok(Round::Idle);
         };
@@ -216,7 +217,7 @@ impl Bot {
 
     /// Moves the cursor past the next message.
     fn skip(&self) -> Result<Round, StoreError> {
-        if let Some((seq, _)) = self.inbox.after(self.cursor()?, 1)?.first() {
+        if let Some((seq, _)) = self.inbox.after_written(self.cursor()?, 1)?.first() {
             let mut batch = Batch::default();
             batch.put(&self.cursor, CURSOR, seq.0.to_be_bytes());
             self.log.apply(batch)?;

@@ -16,26 +16,19 @@ use clap::{Arg, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Pars
 use embedded_graphics::geometry::Size;
 use tracing_subscriber::EnvFilter;
 
-use crate::appliance::{self, Appliance};
+use crate::appliance::{self, Appliance, Flavor};
 use crate::config::{Config, ConfigError};
 use crate::hardware::desk::LogLine;
+use crate::watchdog::ServiceManager;
 use crate::{hardware, panel};
 
+mod allocator;
 mod boards;
 
 /// A command line or configuration that cannot be used (`EX_USAGE` of sysexits).
 const EXIT_USAGE: u8 = 64;
 /// A failure while running (`EX_SOFTWARE`).
 const EXIT_SOFTWARE: u8 = 70;
-
-/// Which of the two programs this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flavor {
-    /// The program that is shipped: the real service, a data directory no simulator has touched.
-    Service,
-    /// The program of the tests: a simulator on loopback, a marked data directory, scaled time.
-    Simulator,
-}
 
 #[derive(Parser)]
 #[command(version, about = "Keeps one WhatsApp number linked, around the clock")]
@@ -162,13 +155,16 @@ fn run(args: &Run, flavor: Flavor, time_scale: NonZeroU32) -> ExitCode {
         Ok(config) => config,
         Err(error) => return usage(&error.to_string()),
     };
+    allocator::be_frugal();
     let log = start_log();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(async {
+            let manager = ServiceManager::from_environment().context("$NOTIFY_SOCKET")?;
             Appliance::new(config, flavor, time_scale, log)
+                .under(manager)
                 .run(appliance::stop_signal()?, |_| {})
                 .await
         }),
@@ -177,7 +173,6 @@ fn run(args: &Run, flavor: Flavor, time_scale: NonZeroU32) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "vinculo ends");
             let _ = writeln!(std::io::stderr(), "vinculo: {error:#}");
             ExitCode::from(EXIT_SOFTWARE)
         }

@@ -2,7 +2,7 @@
 //! (`headless`, `desk`) are boards like any other, chosen by their name.
 //!
 //! This room knows pixels and edges. It never knows what a picture means or what a press does,
-//! and imports nothing of the rest of the house.
+//! and imports nothing of the rest of the house but the reader of TOML.
 
 use std::io;
 
@@ -15,6 +15,7 @@ mod changes;
 pub mod check;
 mod contact;
 pub mod desk;
+mod drive;
 mod epaper;
 pub mod frame;
 pub mod framebuffer;
@@ -31,6 +32,7 @@ mod wired;
 
 pub use button::{Button, PhysicalEdge, RemoteButton, RemoteGone, RemotePress, Source};
 pub use catalog::{ProfileError, names, profile};
+pub use drive::{DisplayThread, drive};
 pub use frame::{CodeArea, Frame};
 pub use press::{ButtonEvent, Edge};
 
@@ -150,7 +152,3 @@ pub fn open(name: &str, size: Option<Size>, log: &desk::LogLine) -> Result<Board
 pub fn glass(name: &str) -> Result<Glass, OpenError> {
     Ok(profile(name)?.glass())
 }
-
-mod drive;
-
-pub use drive::{DisplayThread, drive};

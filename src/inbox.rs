@@ -14,7 +14,8 @@
 //! [`Settings::remember`] further messages.
 //!
 //! Nothing about the log's end is cached: after the store was reset beneath it, the next append
-//! begins at 1 again. It must never publish a position that a power cut could take back.
+//! begins at 1 again. It must never publish a position that a power cut could take back, except to
+//! a reader that loses its own conclusions with it ([`Inbox::after_written`]).
 
 mod clock;
 #[cfg(test)]
@@ -37,6 +38,10 @@ use crate::message::{Body, Incoming, Seq, ServerTime};
 use crate::store::{Batch, Database, Space, Store, StoreError};
 use names::Names;
 use record::{KeyRow, Meta, Record};
+
+/// Messages written in one change. The store's library keeps every page that a change replaces
+/// until the change is over: 400 messages of a backlog at once cost it tens of megabytes.
+const PORTION: usize = 16;
 
 /// How much the inbox keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +96,8 @@ struct Inner {
     settings: Settings,
     clock: ServiceClock,
     last: watch::Sender<Seq>,
+    /// The last position that is written, durable or not.
+    written: watch::Sender<Seq>,
     /// One append at a time, so that positions are published in their order.
     turn: Mutex<()>,
 }
@@ -116,6 +123,7 @@ impl Inbox {
             settings,
             clock,
             last: watch::Sender::new(Seq(0)),
+            written: watch::Sender::new(Seq(0)),
             turn: Mutex::new(()),
         }));
         inbox.refresh()?;
@@ -131,9 +139,21 @@ impl Inbox {
     /// messages again is right.
     pub async fn append(&self, batch: &[Incoming]) -> Result<Appended, StoreError> {
         let _turn = self.0.turn.lock().await;
-        let appended = self.write(batch)?;
+        let mut appended = Appended::default();
+        for portion in batch.chunks(PORTION) {
+            let next = self.write(portion)?;
+            appended.new += next.new;
+            appended.duplicates += next.duplicates;
+            appended.last = next.last;
+        }
+        if batch.is_empty() {
+            appended.last = Seq(self.meta()?.last);
+        }
+        advance(&self.0.written, appended.last);
+        // Whoever follows what is written has its turn here, so that one sync serves both.
+        tokio::task::yield_now().await;
         self.0.log.commit().await?;
-        self.publish(appended.last);
+        advance(&self.0.last, appended.last);
         Ok(appended)
     }
 
@@ -143,11 +163,35 @@ impl Inbox {
     /// # Errors
     /// When the store cannot be read.
     pub fn after(&self, cursor: Seq, most: usize) -> Result<Vec<(Seq, Incoming)>, StoreError> {
-        let published = *self.0.last.borrow();
+        let durable = *self.0.last.borrow();
+        self.between(cursor, durable, most)
+    }
+
+    /// [`Self::after`], with what is written and not durable yet. For a reader that keeps cursor
+    /// and conclusions in the same database and commits them before anybody hears of them: that
+    /// commit covers the messages too, and what a power cut takes it takes from both.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn after_written(
+        &self,
+        cursor: Seq,
+        most: usize,
+    ) -> Result<Vec<(Seq, Incoming)>, StoreError> {
+        let written = *self.0.written.borrow();
+        self.between(cursor, written, most)
+    }
+
+    fn between(
+        &self,
+        cursor: Seq,
+        end: Seq,
+        most: usize,
+    ) -> Result<Vec<(Seq, Incoming)>, StoreError> {
         let from = cursor.0.saturating_add(1).to_be_bytes();
         let mut found = Vec::new();
         for (key, value) in self.0.messages.scan(&from, most)? {
-            let Some(seq) = record::seq(&key).filter(|seq| *seq <= published) else {
+            let Some(seq) = record::seq(&key).filter(|seq| *seq <= end) else {
                 break;
             };
             match Record::read(&value) {
@@ -163,6 +207,11 @@ impl Inbox {
         self.0.last.subscribe()
     }
 
+    /// The last position of [`Self::after_written`]. A power cut may take it back.
+    pub fn watch_written(&self) -> watch::Receiver<Seq> {
+        self.0.written.subscribe()
+    }
+
     /// What is known of the service's time, fed by every append.
     pub fn clock(&self) -> &ServiceClock {
         &self.0.clock
@@ -173,14 +222,10 @@ impl Inbox {
     /// # Errors
     /// When the store cannot be read.
     pub fn refresh(&self) -> Result<(), StoreError> {
-        self.publish(Seq(self.meta()?.last));
+        let last = Seq(self.meta()?.last);
+        advance(&self.0.written, last);
+        advance(&self.0.last, last);
         Ok(())
-    }
-
-    fn publish(&self, last: Seq) {
-        self.0
-            .last
-            .send_if_modified(|seen| std::mem::replace(seen, last) != last);
     }
 
     fn meta(&self) -> Result<Meta, StoreError> {
@@ -275,6 +320,10 @@ impl Inbox {
         }
         Ok(None)
     }
+}
+
+fn advance(place: &watch::Sender<Seq>, last: Seq) {
+    place.send_if_modified(|seen| std::mem::replace(seen, last) != last);
 }
 
 /// Older than `age` when `newest` is the present.

@@ -31,4 +31,5 @@ pub mod session;
 pub mod store;
 pub mod supervisor;
 pub mod toml_reader;
+pub mod watchdog;
 pub mod web;

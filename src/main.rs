@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    vinculo::cli::main(vinculo::cli::Flavor::Service)
+    vinculo::cli::main(vinculo::appliance::Flavor::Service)
 }

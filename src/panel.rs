@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::hardware::{Button, Frame, Glass};
 use crate::message::ServerTime;
 use crate::session::{Handle, Link};
+use crate::watchdog::Pulse;
 
 pub mod area;
 pub mod canvas;
@@ -52,6 +53,8 @@ pub struct Inputs {
     pub counters: watch::Receiver<Counters>,
     /// What a person should know beside the link.
     pub notices: watch::Receiver<Notices>,
+    /// Who asks whether the panel still turns.
+    pub pulse: Pulse,
 }
 
 /// How busy the box is. Filled by the appliance.
@@ -180,6 +183,7 @@ pub async fn run(
                 Err(error) => tracing::error!(%error, "an order broke off"),
             },
             () = sleep_until(next) => {}
+            () = inputs.pulse.beat() => {}
         }
     }
 }

@@ -17,6 +17,7 @@ mod committer;
 mod disk;
 mod engine;
 mod error;
+mod library;
 mod opening;
 mod rehearsal;
 mod reset;

@@ -4,5 +4,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    vinculo::cli::main(vinculo::cli::Flavor::Simulator)
+    vinculo::cli::main(vinculo::appliance::Flavor::Simulator)
 }

@@ -8,7 +8,6 @@ mod process;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use process::BoxProcess;
@@ -34,10 +33,9 @@ async fn check() -> anyhow::Result<()> {
 
     let fresh = tempfile::tempdir()?;
     let running = BoxProcess::start_binary(&shipped, &sim.ws_url(), fresh.path(), &[]);
-    let tried = sim.until(|view| (view.counters().sockets >= 2).then_some(()));
-    tokio::time::timeout(Duration::from_secs(60), tried)
-        .await
-        .context("it never tried twice")?;
+    running.wait("an attempt that failed", |status| {
+        status["screen"] == "connecting_again"
+    });
     let status = running.status().context("its status page answers")?;
     running.terminate();
     ensure!(

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Settings;
 use super::rules::Rule;
-use super::state::ChatState;
+use super::state::{ChatState, is_before, seconds};
 use super::words::words;
 use crate::message::{Body, ChatKind, Draft, Incoming, MessageId, ServerTime};
 
@@ -113,15 +113,6 @@ fn answer<'a>(
 /// `at` is not longer ago than `span`. Of a moment in the future, it is not.
 fn within(at: ServerTime, span: Duration, now: ServerTime) -> bool {
     now.0.saturating_sub(at.0) <= seconds(span)
-}
-
-/// `at` comes before `since` and `span` have passed, or even before `since`.
-pub(super) fn is_before(at: ServerTime, since: ServerTime, span: Duration) -> bool {
-    at.0 < since.0.saturating_add(seconds(span))
-}
-
-fn seconds(span: Duration) -> i64 {
-    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// In the form the service's own clients give: `3EB0` and nine bytes in capital hex digits.

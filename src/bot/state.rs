@@ -5,11 +5,11 @@
 //! Bounded: a chat whose times no longer matter is forgotten, a few with every round.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use prost::Message;
 
 use super::Settings;
-use super::decide::is_before;
 use super::rules::Rule;
 use crate::message::{Incoming, ServerTime};
 use crate::store::{Batch, Space, StoreError};
@@ -205,4 +205,13 @@ impl Session<'_> {
         }
         Ok(())
     }
+}
+
+/// `at` comes before `since` and `span` have passed, or even before `since`.
+pub(super) fn is_before(at: ServerTime, since: ServerTime, span: Duration) -> bool {
+    at.0 < since.0.saturating_add(seconds(span))
+}
+
+pub(super) fn seconds(span: Duration) -> i64 {
+    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
 }

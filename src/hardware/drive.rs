@@ -59,6 +59,7 @@ pub(super) async fn tend(
     mut frames: watch::Receiver<Arc<Frame>>,
     health: watch::Sender<DisplayHealth>,
 ) {
+    let mut first = true;
     loop {
         let frame = frames.borrow_and_update().clone();
         let now = match display.present(&frame) {
@@ -73,6 +74,9 @@ pub(super) async fn tend(
             }
             (DisplayHealth::Shows, true) => tracing::info!("the display takes pictures again"),
             _ => {}
+        }
+        if !failing && std::mem::take(&mut first) {
+            tracing::info!(screen = frame.screen, "the first picture is shown");
         }
         health.send_if_modified(|health| {
             let modified = *health != now;

@@ -1,6 +1,8 @@
 //! The inbox's promises. A restart is the store dropped and opened again.
 #![allow(clippy::unwrap_used)]
 
+mod following;
+
 use std::time::Duration;
 
 use super::fixtures::{Disk, MONDAY_TEN, by_lid, inbox, lid_only, number_only, owner, text};

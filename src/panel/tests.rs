@@ -40,7 +40,7 @@ impl Stage {
         let settings = Settings {
             glass: board.glass,
             language: Language::Es,
-            board: board.name.into(),
+            board: board.name,
             prefer_pairing_code: false,
         };
         let (frame_sender, frames) = frames(&settings);
@@ -48,6 +48,7 @@ impl Stage {
             link: link_watch.clone(),
             counters: counters_watch,
             notices: notices_watch,
+            pulse: crate::watchdog::Pulse::default(),
         };
         let session = Handle::new(order_sender, link_watch);
         tokio::spawn(run(inputs, board.button, session, frame_sender, settings));

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::disk;
-use super::slot::Slot;
+use super::slot::{Slot, suspect};
 
 /// After so many openings that did not succeed since the system started, a database is set aside.
 const ATTEMPTS: u32 = 2;
@@ -84,7 +84,7 @@ pub(super) fn put_aside(slot: &Slot) -> std::io::Result<()> {
         let (_, oldest) = aside.remove(0);
         disk::remove_tree(&oldest)?;
     }
-    disk::remove_durably(&slot.dir, &super::opening::suspect(slot.name))?;
+    disk::remove_durably(&slot.dir, &suspect(slot.name))?;
     Attempts::forget(slot)
 }
 

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use super::slot::Slot;
-use super::{Name, OpenError, Opened, StoreError, opening, reset};
+use super::{Name, OpenError, Opened, StoreError, disk, opening, reset};
 
 type Answer = oneshot::Sender<Result<(), StoreError>>;
 
@@ -55,7 +55,7 @@ impl Committer {
                 let dir = dir.to_owned();
                 move || {
                     be_lazy();
-                    let opened = opening::open_both(&dir, &link, &log);
+                    let opened = open_both(&dir, &link, &log);
                     let failed = opened.is_err();
                     if report.send(opened).is_ok() && !failed {
                         run(&queue, &dir, &link, &log);
@@ -180,4 +180,18 @@ fn be_lazy() {
             NANOSECONDS,
         );
     }
+}
+
+fn open_both(dir: &Path, link: &Slot, log: &Slot) -> Result<Opened, OpenError> {
+    let mut opened = Opened {
+        set_aside: Vec::new(),
+        reset_pending: reset::is_pending(dir),
+    };
+    reset::finish_removals(dir).map_err(disk::io_at(dir))?;
+    for slot in [link, log] {
+        if opening::open(slot)? {
+            opened.set_aside.push(slot.name);
+        }
+    }
+    Ok(opened)
 }

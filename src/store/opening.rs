@@ -11,43 +11,22 @@
 //! ever promised to anybody, and it is begun again.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::time::Duration;
 
 use prost::Message;
 
 use super::attempts::{self, Attempts};
 use super::chunks::{Format, VERSION_KEY};
 use super::engine::Engine;
-use super::slot::Slot;
-use super::{OpenError, Opened, Options, StoreError, disk, rehearsal, reset};
+use super::library::{Failure, io_failure, open_library};
+use super::slot::{Slot, suspect};
+use super::{OpenError, Options, StoreError, disk, rehearsal};
 
 /// The format that this version writes, and the newest it reads.
 const FORMAT: u32 = 1;
 
 const COMPLETE: &str = "complete";
-const CACHE_BYTES: u64 = 1024 * 1024;
-
-pub(super) fn open_both(dir: &Path, link: &Slot, log: &Slot) -> Result<Opened, OpenError> {
-    let mut opened = Opened {
-        set_aside: Vec::new(),
-        reset_pending: reset::is_pending(dir),
-    };
-    reset::finish_removals(dir).map_err(disk::io_at(dir))?;
-    for slot in [link, log] {
-        if open(slot)? {
-            opened.set_aside.push(slot.name);
-        }
-    }
-    Ok(opened)
-}
-
-/// The note that asks the next opening to look at everything.
-pub(super) fn suspect(name: &str) -> String {
-    format!("{name}.suspect")
-}
 
 /// Fills a slot; tells whether something was set aside for it.
 pub(super) fn open(slot: &Slot) -> Result<bool, OpenError> {
@@ -86,18 +65,6 @@ pub(super) fn open(slot: &Slot) -> Result<bool, OpenError> {
                 tracing::error!(database = slot.name, %error, attempt = made.now + 1, "does not open");
             }
         }
-    }
-}
-
-/// Whom a failed opening is to be blamed on.
-pub(super) enum Failure {
-    Surroundings(OpenError),
-    Database(StoreError),
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Database(error)
     }
 }
 
@@ -149,44 +116,4 @@ fn open_engine(path: &Path, options: Options) -> Result<Engine, StoreError> {
     let db = open_library(path, Some(options.housekeeping_ms))?;
     let file = fs::File::open(path.join("db")).map_err(StoreError::disk("open the database"))?;
     Ok(Engine::new(db, file, path.join("blobs"), options))
-}
-
-pub(super) fn open_library(
-    path: &Path,
-    flush_every_ms: Option<u64>,
-) -> Result<sled::Db, StoreError> {
-    let config = sled::Config::new()
-        .path(path)
-        .cache_capacity(CACHE_BYTES)
-        .flush_every_ms(flush_every_ms);
-    let mut tries = 0;
-    loop {
-        match config.open() {
-            // A database of this process that was just closed is let go by the library's threads
-            // a moment later. Another process cannot be it: ours has the directory.
-            Err(sled::Error::Io(error))
-                if tries < 100 && error.to_string().contains("could not acquire lock") =>
-            {
-                tries += 1;
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "the committer's own thread waits, and nothing tells when they are gone"
-                )]
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            result => return Ok(result?),
-        }
-    }
-}
-
-/// A file that cannot be used because of what is around it; anything else is the database's fault.
-pub(super) fn io_failure(path: &Path, source: std::io::Error) -> Failure {
-    match source.kind() {
-        ErrorKind::StorageFull
-        | ErrorKind::QuotaExceeded
-        | ErrorKind::PermissionDenied
-        | ErrorKind::ReadOnlyFilesystem
-        | ErrorKind::OutOfMemory => Failure::Surroundings(disk::io_at(path)(source)),
-        _ => Failure::Database(StoreError::disk("open the database")(source)),
-    }
 }

@@ -15,7 +15,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::disk;
-use super::opening::{Failure, io_failure, open_library};
+use super::library::{Failure, io_failure, open_library};
 use super::slot::Slot;
 
 /// Puts the snapshot in place that the coming opening of `path` would write.

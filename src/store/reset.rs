@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::attempts::{self, Attempts};
-use super::slot::Slot;
+use super::slot::{Slot, suspect};
 use super::{OpenError, StoreError, disk, opening, rehearsal};
 
 const RESET: &str = "reset";
@@ -45,7 +45,7 @@ pub(super) fn replace(dir: &Path, slots: &[&Slot]) -> Result<(), StoreError> {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            disk::remove_durably(dir, &opening::suspect(slot.name))?;
+            disk::remove_durably(dir, &suspect(slot.name))?;
             Attempts::forget(slot)?;
         }
         disk::sync_dir(dir)?;

@@ -11,6 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use super::engine::Engine;
 use super::{Options, StoreError, disk};
 
+/// The note that asks the next opening to look at everything.
+pub(super) fn suspect(name: &str) -> String {
+    format!("{name}.suspect")
+}
+
 #[derive(Debug)]
 pub(super) struct Slot {
     pub dir: PathBuf,
@@ -144,7 +149,7 @@ impl Slot {
         {
             tracing::error!(database = self.name, %error, "the store looks damaged");
             // The next opening looks at everything. Should even this fail, it opens as always.
-            let note = super::opening::suspect(self.name);
+            let note = suspect(self.name);
             if let Err(error) = disk::write_durably(&self.dir, &note, b"") {
                 tracing::error!(%error, "and this could not be noted down");
             }

@@ -8,3 +8,4 @@ mod cut;
 mod process;
 mod session;
 mod story;
+mod watchdog;

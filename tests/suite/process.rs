@@ -20,6 +20,9 @@ pub struct BoxProcess {
     child: Child,
     /// Where its status page listens.
     pub web: SocketAddr,
+    /// How long after its start it said that its display shows a picture.
+    #[allow(dead_code, reason = "the measurements use it, the suite does not")]
+    pub pictured: Option<Duration>,
     said: mpsc::Receiver<String>,
 }
 
@@ -41,11 +44,19 @@ impl BoxProcess {
 
     /// The same for another binary with the same command line.
     pub fn start_binary(binary: &Path, endpoint: &str, data: &Path, more: &[&str]) -> Self {
-        let mut child = Command::new(binary)
+        let mut command = Command::new(binary);
+        command
             .args(["run", "--board", "headless", "--web", "127.0.0.1:0"])
             .args(["--endpoint", endpoint, "--data-dir"])
             .arg(data)
-            .args(more)
+            .args(more);
+        Self::start_command(command)
+    }
+
+    /// The same for a command line of the caller's own making.
+    pub fn start_command(mut command: Command) -> Self {
+        let began = Instant::now();
+        let mut child = command
             .env_remove("VINCULO_LOG")
             .stderr(Stdio::piped())
             .spawn()
@@ -63,8 +74,16 @@ impl BoxProcess {
             }
         });
         let mut before = Vec::new();
+        let mut pictured = None;
         let web = loop {
-            match said.recv_timeout(PATIENCE) {
+            let heard = said.recv_timeout(PATIENCE);
+            if heard
+                .as_ref()
+                .is_ok_and(|text| text.contains("the first picture is shown"))
+            {
+                pictured.get_or_insert(began.elapsed());
+            }
+            match heard {
                 Ok(text) => match text.split_once("status page listens address=") {
                     Some((_, address)) => break address.trim().parse().unwrap(),
                     None => before.push(text),
@@ -72,7 +91,12 @@ impl BoxProcess {
                 Err(error) => panic!("the box did not come up ({error}):\n{}", before.join("\n")),
             }
         };
-        Self { child, web, said }
+        Self {
+            child,
+            web,
+            pictured,
+            said,
+        }
     }
 
     /// Its process id.

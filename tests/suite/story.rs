@@ -165,12 +165,12 @@ fn stored(dir: &Path) -> Vec<String> {
         .collect()
 }
 
-/// How often the plug is pulled; `VINCULO_KILLS` asks for more.
+/// How often the plug is pulled; `VINCULO_KILLS` asks for another number.
 fn kills() -> usize {
     std::env::var("VINCULO_KILLS")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(12)
+        .unwrap_or(200)
 }
 
 #[tokio::test(flavor = "multi_thread")]
