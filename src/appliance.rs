@@ -126,7 +126,6 @@ impl Appliance {
             Clock::scaled(self.time_scale),
             stopped.clone(),
         );
-        let bot = Bot::new(&store, config.bot, inbox.clone(), outbox.clone());
         let link = handle.link();
 
         // Nobody at a screen or a web page may cost the link: their tasks are not vital. A panel
@@ -156,7 +155,7 @@ impl Appliance {
                 Ok(())
             }
         });
-        tasks.optional("web", {
+        tasks.restarting("web", {
             let states = web::States {
                 link: link.clone(),
                 frames: frame.clone(),
@@ -165,15 +164,30 @@ impl Appliance {
                 board: board.name,
                 display: display.health(),
             };
-            let served = web::serve(listener, states, board.remote, until_true(stopped));
-            async move { Ok(served.await?) }
+            let mut first = Some(listener);
+            move || {
+                let (first, states) = (first.take(), states.clone());
+                let (remote, stopped) = (board.remote.clone(), stopped.clone());
+                async move {
+                    let listener = match first {
+                        Some(listener) => listener,
+                        None => web::bind(web_address).await?,
+                    };
+                    Ok(web::serve(listener, states, remote, until_true(stopped)).await?)
+                }
+            }
         });
         tasks.optional("tally", tally.run(link.clone()));
-        tasks.optional("bot", {
-            let link = link.clone();
-            async move {
-                bot.run(link).await;
-                Ok(())
+        tasks.restarting("bot", {
+            let (link, store) = (link.clone(), store.clone());
+            let (settings, inbox, outbox) = (config.bot, inbox.clone(), outbox.clone());
+            move || {
+                let bot = Bot::new(&store, settings.clone(), inbox.clone(), outbox.clone());
+                let link = link.clone();
+                async move {
+                    bot.run(link).await;
+                    Ok(())
+                }
             }
         });
         tasks.vital("outbox", {
@@ -194,7 +208,7 @@ impl Appliance {
                 Ok(())
             }
         });
-        let dispatch = tokio::spawn(dispatch::run(received, inbox.clone(), outbox.clone()));
+        let mut dispatch = tokio::spawn(dispatch::run(received, inbox.clone(), outbox.clone()));
         let mut session = tokio::spawn(session);
         tracing::info!(address = %web_address, "status page listens");
         manager.ready();
@@ -211,7 +225,8 @@ impl Appliance {
                 () = &mut stop => break Ok(()),
                 () = &mut quit => break Ok(()),
                 error = tasks.first_failure() => break Err(error),
-                ended = &mut session => break Err(session_ended(ended)),
+                ended = &mut session => break Err(ended_early("session", ended.map(|end| end.err()))),
+                ended = &mut dispatch => break Err(ended_early("dispatch", ended.map(|()| None))),
                 () = pulse.beat() => {}
             }
         };
@@ -248,11 +263,14 @@ async fn drain(session: JoinHandle<anyhow::Result<()>>, dispatch: JoinHandle<()>
     }
 }
 
-fn session_ended(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Error {
+fn ended_early(
+    name: &str,
+    ended: Result<Option<anyhow::Error>, tokio::task::JoinError>,
+) -> anyhow::Error {
     match ended {
-        Ok(Ok(())) => anyhow::anyhow!("the session task ended, which it never should"),
-        Ok(Err(error)) => error.context("the session task failed"),
-        Err(error) => anyhow::anyhow!(error).context("the session task panicked"),
+        Ok(None) => anyhow::anyhow!("the {name} task ended, which it never should"),
+        Ok(Some(error)) => error.context(format!("the {name} task failed")),
+        Err(error) => anyhow::anyhow!(error).context(format!("the {name} task panicked")),
     }
 }
 

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio::sync::oneshot;
-use vinculo::appliance::{Appliance, Doors};
-use vinculo::cli::Flavor;
+use vinculo::appliance::{Appliance, Doors, Flavor};
 use vinculo::config::Config;
 use vinculo::hardware::desk::LogLine;
 use vinculo::watchdog::ServiceManager;
