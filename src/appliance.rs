@@ -105,7 +105,7 @@ impl Appliance {
         let panel_settings = panel::Settings {
             glass: board.glass,
             language: config.language,
-            board: board.name.to_owned(),
+            board: board.name.clone(),
             prefer_pairing_code: false,
         };
         let (frames, frame) = panel::frames(&panel_settings);
@@ -166,6 +166,7 @@ impl Appliance {
                 inbox: inbox.watch(),
                 outbox: outbox.watch(),
                 board: board.name,
+                display: display.health(),
             };
             let mut first = Some(listener);
             move || {

@@ -2,8 +2,8 @@
 //!
 //! The two differ in one thing only, [`Flavor`]: `box` is built with development features, talks
 //! to a simulator on loopback and may scale time; `vinculo` does none of that. Exit codes follow
-//! sysexits: 64 for a command line or a configuration that cannot be used, 70 for a failure
-//! while running.
+//! sysexits: 64 for a command line or a configuration that cannot be used, 69 for a board that
+//! lacks something, 70 for a failure while running.
 
 use std::io::Write as _;
 use std::num::NonZeroU32;
@@ -23,6 +23,7 @@ use crate::watchdog::ServiceManager;
 use crate::{hardware, panel};
 
 mod allocator;
+mod boards;
 
 /// A command line or configuration that cannot be used (`EX_USAGE` of sysexits).
 const EXIT_USAGE: u8 = 64;
@@ -47,6 +48,13 @@ enum Command {
     },
     /// Draw one screen into a PNG
     Render(Render),
+    /// List the boards that are known
+    Boards,
+    /// Say what a board lacks on this machine, and how to mend it
+    CheckBoard {
+        /// The board's name, or its file's path
+        name: String,
+    },
 }
 
 #[derive(Args, Default)]
@@ -54,7 +62,7 @@ struct Run {
     /// The configuration file; without it the defaults are in force
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Which display and button: desk, headless
+    /// Which display and button: a name that `vinculo boards` lists, or a file's path
     #[arg(long, value_name = "NAME")]
     board: Option<String>,
     /// Where the link and the messages are kept
@@ -129,6 +137,8 @@ pub fn main(flavor: Flavor) -> ExitCode {
             Err(error) => usage(&error.to_string()),
         },
         Some(Command::Render(args)) => render(&args),
+        Some(Command::Boards) => boards::list(),
+        Some(Command::CheckBoard { name }) => boards::check(&name),
     }
 }
 

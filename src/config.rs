@@ -3,7 +3,6 @@
 //! Everything has a default, so that a box without a configuration file links and runs. It must
 //! never guess: a key it does not know, or a value it cannot read, is a fault.
 
-mod reader;
 mod rooms;
 
 use std::fmt;
@@ -12,11 +11,10 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-pub use reader::Fault;
-use reader::{Faults, Section};
-
 use crate::panel::Language;
 use crate::session::Endpoint;
+pub use crate::toml_reader::Fault;
+use crate::toml_reader::{self, Faults, Section};
 use crate::{bot, hardware, inbox, outbox};
 
 /// Everything a person can set.
@@ -132,26 +130,7 @@ impl Config {
     /// # Errors
     /// With every fault it has, in the order of their lines.
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
-        let mut faults = Faults::new(text);
-        let (table, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
-            faults.note(
-                error.span().map_or(0, |span| span.start),
-                format!("not TOML: {}", error.message()),
-                "compare the line with the examples in the README",
-            );
-        }
-        // A half-parsed table would only add faults that are not the reader's.
-        if !errors.is_empty() {
-            return Err(faults.into_found());
-        }
-        let config = build(table.get_ref(), &mut faults);
-        let found = faults.into_found();
-        if found.is_empty() {
-            Ok(config)
-        } else {
-            Err(found)
-        }
+        toml_reader::parse(text, build)
     }
 
     /// Lets the command line override the file.
@@ -288,15 +267,13 @@ fn default_data_dir() -> PathBuf {
 }
 
 fn read_board(name: &str, at: usize, faults: &mut Faults) -> Option<String> {
-    if hardware::BOARDS.contains(&name) {
-        return Some(name.to_owned());
+    match hardware::profile(name) {
+        Ok(_) => Some(name.to_owned()),
+        Err(error) => {
+            faults.note(at, error.what(), error.remedy());
+            None
+        }
     }
-    faults.note(
-        at,
-        format!("there is no board called \"{name}\""),
-        format!("use one of {}", hardware::BOARDS.join(", ")),
-    );
-    None
 }
 
 fn read_endpoint(text: &str, at: usize, faults: &mut Faults) -> Option<Endpoint> {

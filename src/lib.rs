@@ -30,5 +30,6 @@ pub mod panel;
 pub mod session;
 pub mod store;
 pub mod supervisor;
+pub mod toml_reader;
 pub mod watchdog;
 pub mod web;

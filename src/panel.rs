@@ -30,7 +30,7 @@ pub mod qr;
 pub mod sample;
 pub mod screen;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod text;
 pub mod theme;
 pub mod wall;

@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::hardware::{Frame, RemoteButton};
+use crate::hardware::{DisplayHealth, Frame, RemoteButton};
 use crate::message::Seq;
 use crate::outbox::Pending;
 use crate::session::Link;
@@ -37,7 +37,9 @@ pub struct States {
     /// What waits in the outbox, and what was refused.
     pub outbox: watch::Receiver<Pending>,
     /// The board's name.
-    pub board: &'static str,
+    pub board: String,
+    /// How the board's display is.
+    pub display: watch::Receiver<DisplayHealth>,
 }
 
 /// Why there is nothing to listen on.

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::reader::{Faults, Section};
+use crate::toml_reader::{Faults, Section};
 use crate::{bot, inbox, outbox};
 
 /// `[inbox]`.

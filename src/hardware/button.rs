@@ -17,13 +17,30 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// An edge of a contact that a finger can reach.
 #[derive(Debug)]
 pub struct PhysicalEdge {
+    key: Key,
     edge: Edge,
     at: Instant,
 }
 
+/// Which contact of a board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::hardware) enum Key {
+    /// The button.
+    Main,
+    /// Turns to the next page.
+    Next,
+    /// Turns a page back.
+    Back,
+}
+
 impl PhysicalEdge {
     pub(in crate::hardware) fn now(edge: Edge) -> Self {
+        Self::of(Key::Main, edge)
+    }
+
+    pub(in crate::hardware) fn of(key: Key, edge: Edge) -> Self {
         Self {
+            key,
             edge,
             at: Instant::now(),
         }
@@ -134,7 +151,13 @@ impl Button {
             let idle = self.lift.is_none() && self.remote.deadline().is_none();
             tokio::select! {
                 edge = receive(&mut self.edges) => {
-                    if let Some(event) = self.physical.edge(edge.edge, edge.at) {
+                    let event = match (edge.key, edge.edge) {
+                        (Key::Main, level) => self.physical.edge(level, edge.at),
+                        (Key::Next, Edge::Down) => Some(ButtonEvent::Next),
+                        (Key::Back, Edge::Down) => Some(ButtonEvent::Back),
+                        (Key::Next | Key::Back, Edge::Up) => None,
+                    };
+                    if let Some(event) = event {
                         return (Source::Physical, event);
                     }
                 }

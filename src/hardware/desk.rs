@@ -115,7 +115,7 @@ pub fn open(size: Option<Size>, log: &LogLine) -> io::Result<Board> {
     let (button, edges, remote) = Button::keyboard();
     let quit = keys::listen(edges, log.clone(), terminal.keys)?;
     Ok(Board {
-        name: NAME,
+        name: NAME.to_owned(),
         glass: Glass {
             depth: Depth::Colour,
             // A module is a whole character wide: a phone reads that easily.

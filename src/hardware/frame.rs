@@ -18,6 +18,8 @@ pub struct Frame {
     pub screen: &'static str,
     /// Where a QR is, if there is one: a display that must shrink the picture needs to know.
     pub code: Option<CodeArea>,
+    /// It may stand for days: a glass that wears out shows it dimmed.
+    pub calm: bool,
     width: u32,
     height: u32,
     rgb: Vec<u8>,
@@ -54,6 +56,7 @@ impl Frame {
         Self {
             screen: "",
             code: None,
+            calm: false,
             width: size.width,
             height: size.height,
             rgb: pixel.repeat(pixels),
@@ -89,6 +92,13 @@ impl Frame {
             let weighted = 299 * u32::from(c.r()) + 587 * u32::from(c.g()) + 114 * u32::from(c.b());
             u8::try_from(weighted / 1000).unwrap_or(u8::MAX)
         })
+    }
+
+    /// One row, three bytes a pixel; empty outside the picture.
+    pub fn row(&self, y: u32) -> &[u8] {
+        let width = self.width as usize * BYTES;
+        let start = y as usize * width;
+        self.rgb.get(start..start + width).unwrap_or_default()
     }
 
     /// All pixels, three bytes each.

@@ -17,7 +17,7 @@ pub fn open(size: Option<Size>) -> Board {
     let glass = Glass::colour(size.unwrap_or(SIZE));
     let (button, remote) = Button::remote_only();
     Board {
-        name: NAME,
+        name: NAME.to_owned(),
         glass,
         display: Box::new(Nowhere(glass.size)),
         button,

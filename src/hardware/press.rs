@@ -59,6 +59,10 @@ pub enum ButtonEvent {
     /// It is up again, and nothing was meant: after [`ButtonEvent::Stuck`], after
     /// [`ButtonEvent::Held`], or after a glitch.
     Released,
+    /// Another button than this one was pressed: the next page.
+    Next,
+    /// Another button than this one was pressed: the page before.
+    Back,
 }
 
 /// See the module's description.
@@ -229,6 +233,8 @@ mod tests {
                 ButtonEvent::Held => "held",
                 ButtonEvent::Stuck => "stuck",
                 ButtonEvent::Released => "released",
+                ButtonEvent::Next => "next",
+                ButtonEvent::Back => "back",
             })
             .collect()
     }

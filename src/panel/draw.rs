@@ -82,6 +82,7 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
     }
     let (mut frame, faults) = canvas.finish();
     frame.screen = screen.name();
+    frame.calm = matches!(screen, Screen::Online(_));
     Drawn { frame, faults }
 }
 

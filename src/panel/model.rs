@@ -135,6 +135,11 @@ impl Model {
 
     /// Somebody did something with the button.
     pub fn button(&mut self, event: ButtonEvent, now: Instant) -> Option<Action> {
+        match event {
+            ButtonEvent::Next => return self.turn(true, now),
+            ButtonEvent::Back => return self.turn(false, now),
+            _ => {}
+        }
         self.touched = matches!(event, ButtonEvent::Down | ButtonEvent::Holding { .. });
         self.holding = None;
         match event {
@@ -158,6 +163,7 @@ impl Model {
             }
             ButtonEvent::Held => None,
             ButtonEvent::Press => self.press(now),
+            ButtonEvent::Next | ButtonEvent::Back => None,
         }
     }
 
@@ -196,16 +202,21 @@ impl Model {
             | Link::RateLimited { .. }
             | Link::Stopped {
                 reason: StopReason::MarkedDirectory,
-            } => {
-                self.page = match self.page {
-                    Page::Home => Page::Status(now),
-                    Page::Status(_) => Page::Messages(now),
-                    Page::Messages(_) => Page::About(now),
-                    Page::About(_) => Page::Home,
-                };
-                None
-            }
+            } => self.turn(true, now),
         }
+    }
+
+    /// Turns a page. A code to scan or to type is no page and is not left by turning.
+    fn turn(&mut self, on: bool, now: Instant) -> Option<Action> {
+        if !self.unlinking && !matches!(self.link, Link::Linking(_)) {
+            self.page = match (self.page, on) {
+                (Page::Home, true) | (Page::Messages(_), false) => Page::Status(now),
+                (Page::Status(_), true) | (Page::About(_), false) => Page::Messages(now),
+                (Page::Messages(_), true) | (Page::Home, false) => Page::About(now),
+                (Page::About(_), true) | (Page::Status(_), false) => Page::Home,
+            };
+        }
+        None
     }
 
     /// What is to be drawn now, and when that changes though nothing happens. `wall` is the time

@@ -40,7 +40,7 @@ impl Stage {
         let settings = Settings {
             glass: board.glass,
             language: Language::Es,
-            board: board.name.into(),
+            board: board.name,
             prefer_pairing_code: false,
         };
         let (frame_sender, frames) = frames(&settings);

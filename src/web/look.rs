@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::States;
 use super::answer::Refusal;
+use crate::hardware::DisplayHealth;
 use crate::session::Link;
 use crate::session::link::Account;
 
@@ -32,7 +33,9 @@ pub struct Status {
     inbox: Inbox,
     outbox: Outbox,
     version: &'static str,
-    board: &'static str,
+    board: String,
+    /// Why the display shows nothing; `null` while it does.
+    display_fault: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -69,6 +72,10 @@ pub async fn status(State(states): State<States>) -> Json<Status> {
         },
         version: env!("CARGO_PKG_VERSION"),
         board: states.board,
+        display_fault: match &*states.display.borrow() {
+            DisplayHealth::Shows => None,
+            DisplayHealth::Fails(why) => Some(why.clone()),
+        },
     })
 }
 

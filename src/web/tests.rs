@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::*;
-use crate::hardware::{Button, ButtonEvent, Source, headless};
+use crate::hardware::{Button, ButtonEvent, DisplayHealth, Source, headless};
 use crate::session::link::Account;
 
 struct Stage {
@@ -47,6 +47,7 @@ async fn stage(with_button: bool) -> Stage {
         inbox: inbox_watch,
         outbox: outbox_watch,
         board: board.name,
+        display: watch::channel(DisplayHealth::Shows).1,
     };
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -109,6 +110,7 @@ async fn the_status_tells_the_whole_box() {
         "link": "resting", "number": null, "name": null, "since": null, "screen": "resting",
         "inbox": { "seq": 17 }, "outbox": { "pending": 2, "failed": 1 },
         "version": env!("CARGO_PKG_VERSION"), "board": "headless",
+        "display_fault": null,
     });
     assert_eq!(told, expected);
 

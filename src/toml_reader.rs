@@ -9,6 +9,36 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// Reads a text with `build`, which notes what it cannot use.
+///
+/// # Errors
+/// With every fault, in the order of their lines.
+pub fn parse<T>(
+    text: &str,
+    build: impl FnOnce(&DeTable, &mut Faults) -> T,
+) -> Result<T, Vec<Fault>> {
+    let mut faults = Faults::new(text);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        faults.note(
+            error.span().map_or(0, |span| span.start),
+            format!("not TOML: {}", error.message()),
+            "compare the line with the examples in the README",
+        );
+    }
+    // A half-parsed table would only add faults that are not the reader's.
+    if !errors.is_empty() {
+        return Err(faults.into_found());
+    }
+    let built = build(table.get_ref(), &mut faults);
+    let found = faults.into_found();
+    if found.is_empty() {
+        Ok(built)
+    } else {
+        Err(found)
+    }
+}
+
 /// One thing wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
