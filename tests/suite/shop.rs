@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 use vinculo::appliance::Appliance;
-use vinculo::cli::Flavor;
+use vinculo::appliance::Flavor;
 use vinculo::config::Config;
 use vinculo::hardware::desk::LogLine;
 use vinculo::session::Link;
