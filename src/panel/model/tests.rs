@@ -111,7 +111,7 @@ fn a_press_asks_for_what_the_screen_offers() {
         (linking(now, true, false), Some(Action::Link)),
         (linking(now, false, false), Some(Action::Link)),
         (Link::Resetting, None),
-        (Link::Locked, None),
+        (Link::Locked, Some(Action::Link)),
     ] {
         model.set_link(link.clone());
         assert_eq!(model.button(ButtonEvent::Press, now), action, "{link:?}");
