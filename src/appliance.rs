@@ -107,6 +107,7 @@ impl Appliance {
             language: config.language,
             board: board.name.clone(),
             prefer_pairing_code: false,
+            page: config.web_page.clone(),
         };
         let (frames, frame) = panel::frames(&panel_settings);
         let display = hardware::drive(board.display, frame.clone()).context("the display")?;

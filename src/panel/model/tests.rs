@@ -16,6 +16,7 @@ fn model(width: u32, height: u32) -> Model {
         language: Language::Es,
         board: "headless".into(),
         prefer_pairing_code: false,
+        page: None,
     })
 }
 
