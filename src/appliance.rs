@@ -114,9 +114,10 @@ impl Appliance {
 
         // What keeps messages comes before what lets them arrive.
         let store = open(&config, self.flavor)?;
-        let inbox = Inbox::open(&store, config.inbox, ServiceClock::default())
-            .context("opening the inbox")?;
-        let outbox = Outbox::open(&store, config.outbox).context("opening the outbox")?;
+        let service = ServiceClock::default();
+        let inbox =
+            Inbox::open(&store, config.inbox, service.clone()).context("opening the inbox")?;
+        let outbox = Outbox::open(&store, config.outbox, service).context("opening the outbox")?;
 
         let (stopping, stopped) = watch::channel(false);
         let (events, received) = mpsc::channel(EVENTS);
@@ -134,11 +135,14 @@ impl Appliance {
         // still tells untruths, and a new start costs the link seconds.
         let listener = web::bind(config.web).await?;
         let web_address = listener.local_addr().context("the status page's address")?;
-        let (tally, counters) = Tally::new(inbox.clone(), outbox.clone());
-        let notices = watch::Sender::new(Notices {
-            store_set_aside: !store.opened().set_aside.is_empty(),
-            sending_limited: false,
-        });
+        let (tally, counters, notices) = Tally::new(
+            inbox.clone(),
+            outbox.clone(),
+            Notices {
+                store_set_aside: !store.opened().set_aside.is_empty(),
+                sending_limited: outbox.watch().borrow().limited,
+            },
+        );
         let manager = self.manager;
         let mut watchdog = Watchdog::new(manager.clone());
         let mut pulse = watchdog.pulse("supervisor");
@@ -147,7 +151,7 @@ impl Appliance {
             let inputs = panel::Inputs {
                 link: link.clone(),
                 counters,
-                notices: notices.subscribe(),
+                notices,
                 pulse: watchdog.pulse("panel"),
             };
             let (button, handle) = (board.button, handle.clone());
@@ -241,8 +245,12 @@ impl Appliance {
         // The panel held the pictures' sender; without it the display lets go of the glass.
         tokio::task::yield_now().await;
         display.join();
-        store.close().await.context("closing the store")?;
-        ended
+        let closed = store.close().await.context("closing the store");
+        if let (Err(_), Err(error)) = (&ended, &closed) {
+            // The first error is the cause, and the one to be told.
+            tracing::error!(error = format!("{error:#}"), "and at the end");
+        }
+        ended.and(closed)
     }
 }
 

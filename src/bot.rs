@@ -175,8 +175,13 @@ impl Bot {
         Ok(Seq(bytes.map_or(0, u64::from_be_bytes)))
     }
 
+    /// Behind what was read, and behind what was written to another account.
+    fn next(&self) -> Result<Seq, StoreError> {
+        Ok(self.cursor()?.max(self.inbox.beginning()?))
+    }
+
     async fn attempt(&mut self, most: usize) -> Result<Round, OutboxError> {
-        let messages = self.inbox.after_written(self.cursor()?, most)?;
+        let messages = self.inbox.after_written(self.next()?, most)?;
         let Some((last, _)) = messages.last() else {
             return Ok(Round::Idle);
         };
@@ -217,7 +222,7 @@ impl Bot {
 
     /// Moves the cursor past the next message.
     fn skip(&self) -> Result<Round, StoreError> {
-        if let Some((seq, _)) = self.inbox.after_written(self.cursor()?, 1)?.first() {
+        if let Some((seq, _)) = self.inbox.after_written(self.next()?, 1)?.first() {
             let mut batch = Batch::default();
             batch.put(&self.cursor, CURSOR, seq.0.to_be_bytes());
             self.log.apply(batch)?;

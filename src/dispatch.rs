@@ -54,11 +54,11 @@ pub async fn run(mut events: mpsc::Receiver<Event>, inbox: Inbox, outbox: Outbox
         };
         let Some(first) = event else { break };
         let mut arrived = Arrived::default();
-        let mut changed = take(first, &mut arrived, &outbox);
+        let mut changed = take(first, &mut arrived, &inbox, &outbox);
         while arrived.messages.len() < TOGETHER
             && let Ok(event) = events.try_recv()
         {
-            changed |= take(event, &mut arrived, &outbox);
+            changed |= take(event, &mut arrived, &inbox, &outbox);
         }
         if changed && settle.is_none() {
             settle = Some(Instant::now() + SETTLE);
@@ -76,11 +76,23 @@ pub async fn run(mut events: mpsc::Receiver<Event>, inbox: Inbox, outbox: Outbox
 }
 
 /// `true` when the outbox wrote something that no commit has covered yet.
-fn take(event: Event, arrived: &mut Arrived, outbox: &Outbox) -> bool {
+fn take(event: Event, arrived: &mut Arrived, inbox: &Inbox, outbox: &Outbox) -> bool {
     let changed = match event {
         Event::Messages { batch, durable } => {
             arrived.messages.extend(batch);
             arrived.waiting.push(durable);
+            return false;
+        }
+        Event::Online {
+            number,
+            server_time,
+        } => {
+            if let Some(time) = server_time {
+                inbox.clock().observe(time, true);
+            }
+            if let Err(error) = inbox.belongs_to(&number) {
+                tracing::error!(%error, "whose messages follow was not stored");
+            }
             return false;
         }
         Event::Ack { id, error } => outbox.acked(&id, error.as_deref()),

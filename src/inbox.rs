@@ -17,6 +17,7 @@
 //! begins at 1 again. It must never publish a position that a power cut could take back, except to
 //! a reader that loses its own conclusions with it ([`Inbox::after_written`]).
 
+mod account;
 mod clock;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -92,6 +93,7 @@ struct Inner {
     /// Seq of a message that went to the keys it left behind.
     gone: Space,
     meta: Space,
+    account: Space,
     names: Names,
     settings: Settings,
     clock: ServiceClock,
@@ -119,6 +121,7 @@ impl Inbox {
             keys: log.space("inbox.key"),
             gone: log.space("inbox.gone"),
             meta: log.space("inbox.meta"),
+            account: log.space("inbox.account"),
             names: Names::new(log.space("inbox.name")),
             settings,
             clock,

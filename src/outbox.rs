@@ -10,87 +10,50 @@
 //! An acknowledgement is written at once and becomes durable with the next commit: losing it costs
 //! a second sending that no person sees. A refusal for good becomes durable the same way.
 //!
+//! What is not sent any more is kept as failed, under a code of our own: `expired` after
+//! [`Settings::max_age`], `other_account` when the box was linked to another number meanwhile,
+//! `unsendable` when no stanza can be made of it.
+//!
 //! It must never send a draft that is not durable, nor reorder one chat's drafts.
 
 mod deliver;
+mod giving_up;
 mod ledger;
 mod plan;
 mod record;
 mod refusal;
+mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 pub use deliver::deliver;
+pub use settings::{Pacing, Settings};
 
+use crate::inbox::ServiceClock;
 use crate::message::{Delivery, Draft, MessageId};
 use crate::store::{Batch, Database, Space, Store, StoreError};
 use plan::Flights;
 use record::{Entry, QueueRow, State};
 use refusal::Verdict;
 
-/// How much the outbox takes, and how fast it sends.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
-    /// Drafts waiting at most.
-    pub max_pending: u64,
-    /// Bytes of text waiting at most.
-    pub max_bytes: u64,
-    /// Finished drafts that are still recognised.
-    pub keep_finished: u64,
-    /// The pauses between sends.
-    pub pacing: Pacing,
-    /// Without an acknowledgement for this long, a draft is sent again. Doubles with every
-    /// sending, up to 15 minutes.
-    pub ack_timeout: Duration,
-}
-
-/// Pauses between one send and the next. A send after a longer silence waits for nothing.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pacing {
-    /// To a chat the box has written to before.
-    pub gap: Duration,
-    /// To a chat it never wrote to. The service watches for accounts that open many chats.
-    pub gap_to_new: Duration,
-    /// By how much a pause may be longer: 0.5 adds up to a half. Derived from the message's id.
-    pub jitter: f64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            max_pending: 2_000,
-            max_bytes: 4 << 20,
-            keep_finished: 2_000,
-            pacing: Pacing::default(),
-            ack_timeout: Duration::from_secs(30),
-        }
-    }
-}
-
-impl Default for Pacing {
-    fn default() -> Self {
-        Self {
-            gap: Duration::from_secs(1),
-            gap_to_new: Duration::from_secs(4),
-            jitter: 0.5,
-        }
-    }
-}
-
-/// How many drafts are not done.
+/// How the queue stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pending {
     /// Waiting to be sent or acknowledged.
     pub pending: u64,
-    /// Refused for good, of those still remembered.
+    /// Refused for good or given up, of those still remembered.
     pub failed: u64,
+    /// Taken by the service, ever since the queue began: it only grows, but for a reset.
+    pub sent: u64,
+    /// The latest verdict of the service on what was sent was that this account writes to too
+    /// many strangers (463, 475).
+    pub limited: bool,
 }
 
 /// What queueing a draft came to.
@@ -143,6 +106,7 @@ struct Inner {
     chats_by_age: Space,
     meta: Space,
     settings: Settings,
+    clock: ServiceClock,
     pending: watch::Sender<Pending>,
     /// Held for every read-change-write of the spaces above.
     state: Mutex<Live>,
@@ -186,11 +150,15 @@ impl Staged<'_> {
 }
 
 impl Outbox {
-    /// Takes its place in `store.log()`.
+    /// Takes its place in `store.log()`. `clock` tells how long a draft has waited.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn open(store: &Store, settings: Settings) -> Result<Self, StoreError> {
+    pub fn open(
+        store: &Store,
+        settings: Settings,
+        clock: ServiceClock,
+    ) -> Result<Self, StoreError> {
         let log = store.log();
         let outbox = Self(Arc::new(Inner {
             log: log.clone(),
@@ -201,6 +169,7 @@ impl Outbox {
             chats_by_age: log.space("outbox.chat_age"),
             meta: log.space("outbox.meta"),
             settings,
+            clock,
             pending: watch::Sender::new(Pending::default()),
             state: Mutex::default(),
             wake: Notify::new(),
@@ -230,6 +199,7 @@ impl Outbox {
     /// When the queue has no room for all of them, a text is too long, or the store fails.
     pub fn stage(&self, drafts: &[Draft], batch: &mut Batch) -> Result<Staged<'_>, OutboxError> {
         let live = self.live();
+        let queued_at = self.0.clock.sure();
         let mut meta = self.meta()?;
         let mut changes = Vec::new();
         let mut enqueued = Vec::new();
@@ -255,7 +225,10 @@ impl Outbox {
                 return Err(OutboxError::Full { pending });
             }
             meta.last_order += 1;
-            changes.push((Entry::of(draft, meta.last_order), QueueRow::of(draft)));
+            changes.push((
+                Entry::of(draft, meta.last_order, queued_at),
+                QueueRow::of(draft),
+            ));
             enqueued.push(Enqueued::New);
         }
         for (entry, row) in &changes {

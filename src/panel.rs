@@ -98,7 +98,7 @@ impl std::fmt::Debug for LastMessage {
 pub struct Notices {
     /// A database did not open and was set aside.
     pub store_set_aside: bool,
-    /// The service refuses messages to new chats for a while (463).
+    /// The service refuses messages to new chats for a while (463, 475).
     pub sending_limited: bool,
 }
 

@@ -29,7 +29,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use link::Link;
 pub use task::spawn;
 
-use crate::message::{Draft, Incoming, MessageId};
+use crate::message::{Draft, Incoming, MessageId, ServerTime};
 
 /// How a session behaves.
 #[derive(Clone, Debug)]
@@ -72,6 +72,13 @@ pub enum Event {
         batch: Vec<Incoming>,
         /// Answered once the whole batch is on disk.
         durable: oneshot::Sender<bool>,
+    },
+    /// The service let this device in. Told before anything that arrives on the connection.
+    Online {
+        /// The account's phone number: digits.
+        number: String,
+        /// The service's present, where it said so.
+        server_time: Option<ServerTime>,
     },
     /// The service took a sent message in, or refused it.
     Ack {

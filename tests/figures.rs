@@ -276,11 +276,22 @@ async fn drain(bench: &Bench, backlog: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Looked at twice, at the beginning and at the end; in between nobody asks the box anything.
+/// Nobody asks the box anything meanwhile: only the kernel is asked, which wakes nobody.
 async fn idle(running: &BoxProcess, seconds: u64) -> anyhow::Result<()> {
-    let (before, bytes) = (switches(running.id())?, written(running.id())?);
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
-    let bytes = written(running.id())? - bytes;
+    let (before, began) = (switches(running.id())?, Instant::now());
+    let (start, mut latest) = (written(running.id())?, written(running.id())?);
+    let mut writes = String::new();
+    while began.elapsed() < Duration::from_secs(seconds) {
+        let left = Duration::from_secs(seconds).saturating_sub(began.elapsed());
+        tokio::time::sleep(left.min(Duration::from_secs(10))).await;
+        let now = written(running.id())?;
+        if now > latest {
+            let after = began.elapsed().as_secs();
+            writes.push_str(&format!(" {} after {after} s;", now - latest));
+            latest = now;
+        }
+    }
+    let bytes = latest - start;
     let rate = |wakes: u64| wakes as f64 / seconds.max(1) as f64;
     let mut threads: Vec<(String, u64)> = switches(running.id())?
         .into_iter()
@@ -297,6 +308,9 @@ async fn idle(running: &BoxProcess, seconds: u64) -> anyhow::Result<()> {
          {bytes} bytes written to disk (budget 0)",
         rate(total)
     );
+    if !writes.is_empty() {
+        println!("  bytes written:{writes}");
+    }
     for (thread, wakes) in threads {
         println!("  {thread}: {:.3} a second", rate(wakes));
     }

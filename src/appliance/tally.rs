@@ -1,37 +1,51 @@
-//! Counts what the owner wants to see at a glance, out of the inbox and the outbox. It also tells
-//! both that the store was reset underneath them.
+//! Counts what the owner wants to see at a glance, out of the inbox and the outbox, and passes on
+//! what he should know. It also tells both that the store was reset underneath them.
 
 use tokio::sync::watch;
 
 use crate::inbox::Inbox;
 use crate::message::{Body, Incoming, Seq};
 use crate::outbox::{Outbox, Pending};
-use crate::panel::{Counters, LastMessage};
+use crate::panel::{Counters, LastMessage, Notices};
 use crate::session::Link;
 
 /// Messages read in one go.
 const ROUND: usize = 256;
 
-/// Keeps the counters of this run of the process.
+/// Keeps the counters and notices of this run of the process.
 pub struct Tally {
     inbox: Inbox,
     outbox: Outbox,
     counters: watch::Sender<Counters>,
+    notices: watch::Sender<Notices>,
     cursor: Seq,
+    /// What the outbox had sent when it was last looked at.
+    sent: u64,
+    /// The number that the counts are about.
+    account: Option<String>,
 }
 
 impl Tally {
     /// Begins to count at the inbox's present end.
-    pub fn new(inbox: Inbox, outbox: Outbox) -> (Self, watch::Receiver<Counters>) {
-        let (counters, seen) = watch::channel(Counters::default());
+    pub fn new(
+        inbox: Inbox,
+        outbox: Outbox,
+        notices: Notices,
+    ) -> (Self, watch::Receiver<Counters>, watch::Receiver<Notices>) {
+        let (counters, counts) = watch::channel(Counters::default());
+        let (notices, noticed) = watch::channel(notices);
         let cursor = *inbox.watch().borrow();
+        let sent = outbox.watch().borrow().sent;
         let tally = Self {
             inbox,
             outbox,
             counters,
+            notices,
             cursor,
+            sent,
+            account: None,
         };
-        (tally, seen)
+        (tally, counts, noticed)
     }
 
     /// Counts until the rooms it watches are gone.
@@ -43,7 +57,12 @@ impl Tally {
         let mut pending = self.outbox.watch();
         let mut resetting = false;
         loop {
-            let now_resetting = matches!(*link.borrow_and_update(), Link::Resetting);
+            let (now_resetting, account) = match &*link.borrow_and_update() {
+                Link::Resetting => (true, None),
+                Link::Online(account) => (false, Some(account.number.clone())),
+                _ => (false, None),
+            };
+            self.belong_to(account);
             if resetting && !now_resetting {
                 self.begin_anew()?;
             }
@@ -68,8 +87,20 @@ impl Tally {
         self.inbox.refresh()?;
         self.outbox.refresh()?;
         self.cursor = Seq(0);
+        self.sent = 0;
         self.counters.send_replace(Counters::default());
         Ok(())
+    }
+
+    /// Another account's counts and last message are not the business of who is linked now.
+    fn belong_to(&mut self, account: Option<String>) {
+        if account.is_none() || account == self.account {
+            return;
+        }
+        if self.account.is_some() {
+            self.counters.send_replace(Counters::default());
+        }
+        self.account = account;
     }
 
     fn read_new(&mut self) -> anyhow::Result<()> {
@@ -94,16 +125,19 @@ impl Tally {
         }
     }
 
-    fn take(&self, now: Pending) {
+    fn take(&mut self, now: Pending) {
+        // It goes back only when the queue was begun anew.
+        let more = now.sent.saturating_sub(self.sent);
+        self.sent = now.sent;
         self.counters.send_if_modified(|counters| {
             let before = (counters.pending, counters.failed, counters.answered);
-            // What is neither waiting nor refused any more has been sent.
-            let done =
-                (counters.pending + counters.failed).saturating_sub(now.pending + now.failed);
-            counters.answered += done;
+            counters.answered += more;
             counters.pending = now.pending;
             counters.failed = now.failed;
             before != (counters.pending, counters.failed, counters.answered)
+        });
+        self.notices.send_if_modified(|notices| {
+            std::mem::replace(&mut notices.sending_limited, now.limited) != now.limited
         });
     }
 }

@@ -7,8 +7,8 @@ mod rules;
 mod running;
 
 use super::*;
-use crate::inbox;
 use crate::inbox::fixtures::{Disk, MONDAY_TEN, inbox, lid_only, number_only, owner, text};
+use crate::inbox::{self, ServiceClock};
 use crate::message::{Body, ChatId, Delivery, Incoming, ServerTime};
 use crate::outbox::{self, Enqueued};
 

@@ -39,6 +39,9 @@ pub fn outbox(top: &mut Section, faults: &mut Faults) -> outbox::Settings {
                 .unwrap_or(default.pacing.gap_to_new),
             ..default.pacing
         },
+        max_age: section
+            .duration("max_age", faults)
+            .unwrap_or(default.max_age),
         ..default
     };
     section.finish(faults);
@@ -119,7 +122,8 @@ fn rules(top: &mut Section, faults: &mut Faults) -> bot::Rules {
                     .get(fault.rule)
                     .and_then(|places| places.iter().find(|(key, _)| *key == fault.key))
                     .map_or(0, |(_, at)| *at);
-                faults.note(at, fault.problem, fault.remedy);
+                let what = format!("`{}` {}", fault.key, fault.problem);
+                faults.note(at, what, fault.remedy);
             }
             bot::Rules::default()
         }

@@ -2,16 +2,16 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::inbox::fixtures::{Disk, by_number, inbox, text};
-use crate::inbox::{self};
-use crate::message::{Delivery, Draft, MessageId, Seq};
+use crate::inbox::fixtures::{Disk, MONDAY_TEN, by_number, inbox, text};
+use crate::inbox::{self, ServiceClock};
+use crate::message::{Delivery, Draft, MessageId, Seq, ServerTime};
 use crate::outbox;
 use crate::store::Store;
 
 fn rooms(store: &Store) -> (Inbox, Outbox) {
     (
         inbox(store, inbox::Settings::default()),
-        Outbox::open(store, outbox::Settings::default()).unwrap(),
+        Outbox::open(store, outbox::Settings::default(), ServiceClock::default()).unwrap(),
     )
 }
 
@@ -126,4 +126,41 @@ async fn an_acknowledgement_survives_a_kill_a_moment_later() {
         }
     }
     panic!("it never reached the disk");
+}
+
+#[tokio::test]
+async fn a_login_tells_the_services_time_and_whose_messages_follow() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let (inbox, outbox) = rooms(&store);
+    let login = |number: &str, time| Event::Online {
+        number: number.to_owned(),
+        server_time: Some(ServerTime(time)),
+    };
+    let (events, queue) = mpsc::channel(16);
+    let task = tokio::spawn(run(queue, inbox.clone(), outbox));
+    // A backlog of yesterday proves nothing about the present; the login does.
+    events
+        .send(login("573000000001", MONDAY_TEN - 9))
+        .await
+        .unwrap();
+    let (event, stored) = arrival(&["A"]);
+    events.send(event).await.unwrap();
+    assert!(stored.await.unwrap());
+    assert!(inbox.clock().sure().is_some());
+    assert_eq!(inbox.beginning().unwrap(), Seq(0));
+    events
+        .send(login("573000000001", MONDAY_TEN))
+        .await
+        .unwrap();
+    events
+        .send(login("573000000002", MONDAY_TEN))
+        .await
+        .unwrap();
+    let (event, stored) = arrival(&["B"]);
+    events.send(event).await.unwrap();
+    assert!(stored.await.unwrap());
+    assert_eq!(inbox.beginning().unwrap(), Seq(1));
+    drop(events);
+    task.await.unwrap();
 }

@@ -77,6 +77,12 @@ impl ServiceClock {
         }
     }
 
+    /// The service's present, where it is sure; the wall clock is not asked.
+    pub fn sure(&self) -> Option<ServerTime> {
+        let reading = (*self.lock())?;
+        reading.sure.then(|| reading.at(Instant::now()))
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Reading>> {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }

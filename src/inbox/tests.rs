@@ -1,4 +1,5 @@
-//! The inbox's promises. A restart is the store dropped and opened again.
+//! The inbox's promises. A restart is the store dropped and opened again. Longer than 400 lines
+//! because the promises share their messages and are read side by side.
 #![allow(clippy::unwrap_used)]
 
 mod following;

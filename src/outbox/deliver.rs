@@ -38,20 +38,24 @@ pub async fn deliver(outbox: Outbox, session: Handle) {
     let mut connection = None;
     loop {
         let online = match &*link.borrow_and_update() {
-            Link::Online(account) => Some(account.since),
+            Link::Online(account) => Some((account.since, account.number.clone())),
             _ => None,
         };
-        let Some(since) = online else {
+        let Some((since, number)) = online else {
             if link.changed().await.is_err() {
                 return;
             }
             continue;
         };
-        if connection != Some(since) {
+        let begun = if connection == Some(since) {
+            Ok(())
+        } else {
+            outbox.begin(&number)
+        };
+        if begun.is_ok() {
             connection = Some(since);
-            outbox.live().flights.reconnected();
         }
-        let plan = match outbox.plan(Instant::now()) {
+        let plan = match begun.and_then(|()| outbox.plan(Instant::now())) {
             Ok(Plan::Send(id)) => match outbox.send(&id, &session).await {
                 Ok(()) => continue,
                 Err(error) => Err(error),
@@ -83,6 +87,13 @@ pub async fn deliver(outbox: Outbox, session: Handle) {
 }
 
 impl Outbox {
+    /// A new connection, of the account with this number.
+    fn begin(&self, number: &str) -> Result<(), StoreError> {
+        self.belongs_to(number)?;
+        self.live().flights.reconnected();
+        Ok(())
+    }
+
     pub(super) fn plan(&self, now: Instant) -> Result<Plan, StoreError> {
         let live = self.live();
         let durable = live.durable;
@@ -150,13 +161,18 @@ impl Outbox {
         }
     }
 
-    /// The draft, marked as in flight. `None` when it was settled meanwhile.
-    fn take_off(&self, id: &MessageId) -> Result<Option<Draft>, StoreError> {
+    /// The draft, marked as in flight. `None` when it was settled meanwhile, or is too old.
+    pub(super) fn take_off(&self, id: &MessageId) -> Result<Option<Draft>, StoreError> {
         let mut live = self.live();
         let entry = self.entry(id)?;
         let Some(entry) = entry.filter(|entry| entry.state() == State::Pending) else {
             return Ok(None);
         };
+        if self.expire(&mut live, &entry)? {
+            drop(live);
+            self.publish()?;
+            return Ok(None);
+        }
         live.flights
             .take_off(id, Instant::now(), self.0.settings.ack_timeout);
         Ok(Some(Draft {

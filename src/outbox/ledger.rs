@@ -2,7 +2,7 @@
 //! finished, which keeps both right in one batch.
 
 use super::record::{self, Entry, Meta, State};
-use super::{Live, Outbox, Pending};
+use super::{Live, Outbox, Pending, refusal};
 use crate::message::MessageId;
 use crate::store::{Batch, StoreError};
 
@@ -30,6 +30,14 @@ impl Outbox {
         }
         meta.failed = meta.failed + u64::from(next == State::Failed)
             - u64::from(before == State::Failed).min(meta.failed);
+        let taken = |state: State| state.rank() >= State::Sent.rank();
+        if taken(next) && !taken(before) {
+            meta.sent += 1;
+            meta.limited = false;
+        }
+        if next == State::Failed && refusal::is_limit(&entry.code) {
+            meta.limited = true;
+        }
         entry.set_state(next);
         batch.put(&self.0.entries, entry.id.as_bytes(), entry.bytes());
         // Two for one, so that a smaller setting takes effect in time.
@@ -85,16 +93,18 @@ impl Outbox {
                         meta.finished += 1;
                         meta.failed += 1;
                     }
-                    State::Sent | State::Delivered | State::Read => meta.finished += 1,
+                    State::Sent | State::Delivered | State::Read => {
+                        meta.finished += 1;
+                        meta.sent += 1;
+                    }
                 }
             }
         }
-        let last = self
-            .0
-            .finished
-            .last()?
-            .and_then(|(key, _)| record::order(&key));
-        meta.last_finished = last.unwrap_or(0);
+        if let Some((place, id)) = self.0.finished.last()? {
+            meta.last_finished = record::order(&place).unwrap_or(0);
+            let newest = self.0.entries.get(&id)?.and_then(|b| Entry::read(&b));
+            meta.limited = newest.is_some_and(|newest| refusal::is_limit(&newest.code));
+        }
         let last = self
             .0
             .chats_by_age
@@ -111,6 +121,8 @@ impl Outbox {
         let next = Pending {
             pending: meta.pending,
             failed: meta.failed,
+            sent: meta.sent,
+            limited: meta.limited,
         };
         self.0
             .pending

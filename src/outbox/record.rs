@@ -1,15 +1,20 @@
 //! How the outbox's values look on disk: prost messages that carry a format version. A field's
 //! number never gets a second meaning.
 
+use std::time::Duration;
+
 use prost::Message;
 
-use crate::message::{Delivery, Draft};
+use crate::message::{Delivery, Draft, ServerTime};
 
 /// The version this program writes. A greater one is left alone as unreadable.
 const VERSION: u32 = 1;
 
 /// The key of the one [`Meta`].
 pub(super) const META: &[u8] = b"meta";
+
+/// The key of the number of the account that what is pending was written for.
+pub(super) const ACCOUNT: &[u8] = b"account";
 
 /// The number a big-endian key stands for.
 pub(super) fn order(key: &[u8]) -> Option<u64> {
@@ -37,6 +42,12 @@ pub(super) struct Meta {
     pub last_chat: u64,
     #[prost(uint64, tag = "9")]
     pub chats: u64,
+    /// See [`super::Pending::sent`].
+    #[prost(uint64, tag = "10")]
+    pub sent: u64,
+    /// See [`super::Pending::limited`].
+    #[prost(bool, tag = "11")]
+    pub limited: bool,
 }
 
 impl Meta {
@@ -102,13 +113,17 @@ pub(super) struct Entry {
     /// How often the service refused it for a while.
     #[prost(uint32, tag = "8")]
     pub refusals: u32,
+    /// The service's time, where it was known: seconds since 1970.
+    #[prost(int64, optional, tag = "9")]
+    queued_at: Option<i64>,
 }
 
 impl Entry {
-    pub fn of(draft: &Draft, order: u64) -> Self {
+    pub fn of(draft: &Draft, order: u64, queued_at: Option<ServerTime>) -> Self {
         Self {
             version: VERSION,
             order,
+            queued_at: queued_at.map(|at| at.0),
             id: draft.id.0.clone(),
             chat: draft.chat.as_str().to_owned(),
             text: draft.text.clone(),
@@ -124,6 +139,13 @@ impl Entry {
 
     pub fn bytes(&self) -> Vec<u8> {
         self.encode_to_vec()
+    }
+
+    /// It has waited for longer than `span`. Without a known beginning it never has.
+    pub fn is_older(&self, span: Duration, now: ServerTime) -> bool {
+        let span = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        self.queued_at
+            .is_some_and(|at| now.0.saturating_sub(at) > span)
     }
 
     pub fn delivery(&self) -> Delivery {

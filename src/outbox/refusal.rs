@@ -34,6 +34,11 @@ pub(super) enum Verdict {
     },
 }
 
+/// The service says that the account writes to too many people who did not write first.
+pub(super) fn is_limit(code: &str) -> bool {
+    matches!(code, "463" | "475")
+}
+
 /// `before` is how often this message was refused for a while already.
 pub(super) fn judge(code: &str, before: u32, now: Instant) -> Verdict {
     let Ok(number) = code.parse::<u16>() else {

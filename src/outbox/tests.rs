@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod delivering;
+mod giving_up;
 mod planning;
 
+use std::time::Duration;
+
 use super::*;
+use crate::inbox::ServiceClock;
 use crate::inbox::fixtures::{Disk, by_number};
 
 fn id(text: &str) -> MessageId {
@@ -21,7 +25,7 @@ fn draft(n: u32, name: &str) -> Draft {
 }
 
 fn open(store: &Store) -> Outbox {
-    Outbox::open(store, Settings::default()).unwrap()
+    Outbox::open(store, Settings::default(), ServiceClock::default()).unwrap()
 }
 
 fn counts(outbox: &Outbox) -> (u64, u64) {
@@ -63,7 +67,7 @@ async fn drafts_are_staged_all_or_none_and_only_with_their_batch() {
         max_pending: 2,
         ..Settings::default()
     };
-    let outbox = Outbox::open(&store, settings).unwrap();
+    let outbox = Outbox::open(&store, settings, ServiceClock::default()).unwrap();
     let drafts = [draft(1, "A"), draft(1, "A"), draft(1, "B"), draft(1, "C")];
     let mut batch = Batch::default();
     let full = outbox.stage(&drafts, &mut batch).unwrap_err();
@@ -98,7 +102,7 @@ async fn texts_are_bounded_one_by_one_and_together() {
         max_bytes: 100_000,
         ..Settings::default()
     };
-    let outbox = Outbox::open(&store, settings).unwrap();
+    let outbox = Outbox::open(&store, settings, ServiceClock::default()).unwrap();
     let sized = |name: &str, size| Draft {
         text: "x".repeat(size),
         ..draft(1, name)
@@ -145,7 +149,7 @@ async fn finished_drafts_are_forgotten_in_their_order() {
         keep_finished: 3,
         ..Settings::default()
     };
-    let outbox = Outbox::open(&store, settings).unwrap();
+    let outbox = Outbox::open(&store, settings, ServiceClock::default()).unwrap();
     let names: Vec<_> = (0..6).map(|i| format!("M{i}")).collect();
     for name in &names {
         outbox.enqueue(&draft(1, name)).await.unwrap();

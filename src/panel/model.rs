@@ -12,7 +12,7 @@ use super::screen::{Countdown, Last, Online, Screen, Warning};
 use super::wall;
 use super::{Counters, Notices, Settings};
 use crate::hardware::ButtonEvent;
-use crate::session::link::{Code, Link, Linking};
+use crate::session::link::{Code, Link, Linking, StopReason};
 
 /// A page that nobody turns goes back to the first one.
 const PAGE_STAYS: Duration = Duration::from_secs(30);
@@ -181,7 +181,13 @@ impl Model {
         }
         match &self.link {
             Link::Starting | Link::Resetting => None,
-            Link::Resting | Link::Unlinked => Some(Action::Link),
+            // A lock or a refusal may be over; nobody but a person can tell.
+            Link::Resting
+            | Link::Unlinked
+            | Link::Locked
+            | Link::Stopped {
+                reason: StopReason::Refused(_),
+            } => Some(Action::Link),
             Link::Conflict => Some(Action::TakeOver),
             Link::Linking(linking) => {
                 let both = self.scannable(linking, now).is_some()
@@ -194,11 +200,12 @@ impl Model {
             | Link::WaitingTime
             | Link::Connecting { .. }
             | Link::Online(_)
-            | Link::Locked
             | Link::Banned { .. }
             | Link::Outdated
             | Link::RateLimited { .. }
-            | Link::Stopped { .. } => self.turn(true, now),
+            | Link::Stopped {
+                reason: StopReason::MarkedDirectory,
+            } => self.turn(true, now),
         }
     }
 

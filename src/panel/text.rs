@@ -176,7 +176,7 @@ static ES: Texts = Texts {
     locked: says(
         "Cuenta bloqueada",
         "Abra WhatsApp en el teléfono para saber qué pasó.",
-        "",
+        "Pulse: reintentar",
     ),
     banned: says(
         "Cuenta suspendida",
@@ -195,7 +195,11 @@ static ES: Texts = Texts {
         "",
     ),
     rate_limited_until: "WhatsApp pidió esperar. Sigue solo: {}.",
-    stopped_refused: says("Detenido", "WhatsApp rechazó este equipo (código {}).", ""),
+    stopped_refused: says(
+        "Detenido",
+        "WhatsApp rechazó este equipo (código {}).",
+        "Pulse: reintentar",
+    ),
     stopped_marked: says(
         "Detenido",
         "Estos datos son de una prueba. Borre la carpeta de datos.",
@@ -298,7 +302,7 @@ static EN: Texts = Texts {
     locked: says(
         "Account locked",
         "Open WhatsApp on the phone to see what happened.",
-        "",
+        "Press: try again",
     ),
     banned: says(
         "Account suspended",
@@ -317,7 +321,11 @@ static EN: Texts = Texts {
         "",
     ),
     rate_limited_until: "WhatsApp asked to wait. It goes on at {}.",
-    stopped_refused: says("Stopped", "WhatsApp refused this box (code {}).", ""),
+    stopped_refused: says(
+        "Stopped",
+        "WhatsApp refused this box (code {}).",
+        "Press: try again",
+    ),
     stopped_marked: says(
         "Stopped",
         "This data belongs to a test. Delete the data directory.",

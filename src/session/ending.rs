@@ -45,6 +45,9 @@ pub enum Ending {
     Broken,
     /// Nobody scanned while the service's codes lasted.
     RefsUsedUp,
+    /// The service wants a passkey before it links this device, which the box cannot give. A
+    /// fresh code would only lead to the same question.
+    PasskeyWanted,
     /// The phone has linked this device; the service wants it to log in now.
     Paired,
     /// This room hung up itself, to show a fresh code.
@@ -114,6 +117,7 @@ impl Ending {
             | Self::RateLimited
             | Self::Refused(_)
             | Self::RefsUsedUp
+            | Self::PasskeyWanted
             | Self::Paired
             | Self::Asked => false,
         }
@@ -138,6 +142,7 @@ impl Ending {
             | Self::Closed
             | Self::Broken
             | Self::RefsUsedUp
+            | Self::PasskeyWanted
             | Self::Paired
             | Self::Asked => false,
         }

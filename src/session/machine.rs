@@ -78,6 +78,8 @@ pub enum Why {
 pub enum Hold {
     /// Codes were shown long enough; nobody seems to be there.
     Resting,
+    /// A phone scanned a code, and the service wants a passkey.
+    Passkey,
     /// Somebody else uses our keys.
     Conflict,
     /// The device was removed.
@@ -253,6 +255,7 @@ fn started(mut state: State, past: Option<Past>, now: Moment) -> (State, Action)
         | Ending::Closed
         | Ending::Broken
         | Ending::RefsUsedUp
+        | Ending::PasskeyWanted
         | Ending::Paired
         | Ending::Asked => state.trying(true),
     }
@@ -322,6 +325,7 @@ fn ended(
         | Ending::Silence
         | Ending::Closed
         | Ending::Broken => state.backing_off(Why::Backoff, now, jitter),
+        Ending::PasskeyWanted => state.holding(Hold::Passkey),
         Ending::RefsUsedUp if state.nobody_there(now) => state.holding(Hold::Resting),
         Ending::RefsUsedUp | Ending::Asked => {
             state.failures = 0;
@@ -356,7 +360,9 @@ fn pressed(mut state: State, now: Moment) -> (State, Action) {
         }
         // Taking a session back is an order of its own, so that nobody does it by accident.
         Mode::Holding(Hold::Conflict) => (state, Action::Stay),
-        Mode::Holding(Hold::Resting | Hold::Unlinked | Hold::Locked | Hold::Refused(_)) => {
+        Mode::Holding(
+            Hold::Resting | Hold::Passkey | Hold::Unlinked | Hold::Locked | Hold::Refused(_),
+        ) => {
             state.window = None;
             state.failures = 0;
             state.trying(true)

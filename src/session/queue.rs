@@ -109,7 +109,9 @@ mod tests {
             match event {
                 Event::Ack { .. } => acks += 1,
                 Event::Recheck => rechecks += 1,
-                Event::Messages { .. } | Event::Receipt { .. } => panic!("never offered"),
+                Event::Messages { .. } | Event::Receipt { .. } | Event::Online { .. } => {
+                    panic!("never offered")
+                }
             }
         }
         assert_eq!((acks, rechecks), (LONGEST, 1));

@@ -149,6 +149,7 @@ fn encode(ending: Ending) -> (u32, u32, Option<Duration>) {
         | Ending::Closed
         | Ending::Broken
         | Ending::RefsUsedUp
+        | Ending::PasskeyWanted
         | Ending::Paired
         | Ending::Asked => (0, 0, None),
     }

@@ -2,6 +2,7 @@
 //! meanwhile; it decides nothing itself.
 
 mod doors;
+mod forgetting;
 mod shown;
 
 use std::pin::Pin;
@@ -26,9 +27,6 @@ use crate::store::Store;
 
 /// How often the wall clock is looked at while it cannot be right.
 const TIME_POLL: Duration = Duration::from_secs(2);
-
-/// How long a reset that goes on after a restart tries to reach the service.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 /// For what the handler still had to tell when the session ends.
 const DRAIN: Duration = Duration::from_millis(300);
@@ -101,6 +99,7 @@ enum Over {
 impl Session {
     async fn run(mut self, pump: Pump) -> anyhow::Result<()> {
         let mut pump = tokio::spawn(pump.run());
+        tokio::spawn(shown::tell(self.context.link.subscribe()));
         let outcome = self.keep_linked().await;
         if let Some(client) = self.client.take() {
             client.close().await;
@@ -142,52 +141,6 @@ impl Session {
         }
     }
 
-    /// Tells the service what a reset that was cut off may have left unsaid: that this device is
-    /// gone. Bounded, because offline is fine. Answers whether the process is to end first.
-    async fn say_farewell(&self) -> anyhow::Result<bool> {
-        let past = record::load(&self.context.store, self.context.clock.wall_ms())?;
-        // Whoever was thrown out does not come back, not even to say goodbye.
-        if past.is_some_and(|past| past.ending.is_kept()) {
-            return Ok(false);
-        }
-        let client = self.build().await?;
-        if !client.is_linked() {
-            client.close().await;
-            return Ok(false);
-        }
-        let mut stop = self.doors.stop.clone();
-        let mut link = self.context.link.subscribe();
-        let told = async {
-            let online = link.wait_for(|link| matches!(link, Link::Online(_)));
-            if online.await.is_ok() {
-                self.context.link.send_replace(Link::Resetting);
-                client.log_out().await;
-            }
-        };
-        let running = client.run();
-        tokio::pin!(running);
-        let (over, stopped) = tokio::select! {
-            _ = &mut running => (true, false),
-            _ = tokio::time::timeout(FAREWELL, told) => (false, false),
-            _ = stop.wait_for(|stop| *stop) => (false, true),
-        };
-        if over {
-            client.close().await;
-        } else {
-            close_while(&client, running).await;
-        }
-        self.context.link.send_replace(Link::Resetting);
-        Ok(stopped)
-    }
-
-    /// Marks the reset as begun, then shows it: what is shown survives the process.
-    async fn begin_reset(&self) -> anyhow::Result<()> {
-        let begun = self.context.store.begin_reset().await;
-        begun.context("resetting")?;
-        self.context.link.send_replace(Link::Resetting);
-        Ok(())
-    }
-
     async fn build(&self) -> anyhow::Result<Client> {
         let keys = Keys::new(self.context.store.link());
         Client::build(&self.context, Arc::new(keys)).await
@@ -223,9 +176,8 @@ impl Session {
             };
             *current = link;
             if let Link::Linking(linking) = current {
-                linking.trouble = trouble;
+                linking.trouble = linking.trouble.or(trouble);
             }
-            tracing::info!(link = current.name(), "the link's state");
         });
     }
 
@@ -371,35 +323,6 @@ impl Session {
                 return Ok(Next::Act(action));
             }
         }
-    }
-
-    /// Deletes what a removed device leaves behind; the inbox stays.
-    async fn forget(&mut self) -> anyhow::Result<Next> {
-        if let Some(client) = self.client.take() {
-            client.close().await;
-        }
-        self.context
-            .store
-            .forget_link()
-            .await
-            .context("deleting the keys of a link that is no more")?;
-        Ok(Next::Act(match self.state.mode {
-            Mode::Trying => Action::Connect { fresh: true },
-            Mode::Waiting { .. } | Mode::Holding(_) => Action::Hold,
-        }))
-    }
-
-    /// Deletes everything. Whoever asked hears of it once the box is as on the first day.
-    async fn reset(&mut self, answer: oneshot::Sender<()>) -> anyhow::Result<Next> {
-        self.begin_reset().await?;
-        if let Some(client) = self.client.take() {
-            client.close().await;
-        }
-        self.context.store.reset().await.context("resetting")?;
-        tracing::info!("everything is forgotten");
-        let action = self.decide(Input::Forgotten).await?;
-        done(answer);
-        Ok(Next::Act(action))
     }
 }
 

@@ -285,6 +285,7 @@ impl Engine {
             self.db.apply_batch(batch)?;
         }
         self.unsynced.fetch_add(cost, Ordering::Relaxed);
+        let_go();
         Ok(())
     }
 
@@ -293,6 +294,7 @@ impl Engine {
         // What is written while the sync is under way may or may not be covered: counted again.
         let covered = self.unsynced.load(Ordering::Relaxed);
         self.db.flush()?;
+        let_go();
         if self.options.sync {
             self.file
                 .sync_data()
@@ -311,6 +313,12 @@ impl Engine {
             Some(_) => Err(StoreError::Blob),
         }
     }
+}
+
+/// Has the library free what it is done with. Each thread gathers 64 things before it hands them
+/// on to be freed, and for the thread that commits each of them is a write buffer of 512 KiB.
+fn let_go() {
+    crossbeam_epoch::pin().flush();
 }
 
 #[derive(Default)]

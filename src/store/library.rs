@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::{OpenError, StoreError, disk};
 
-const CACHE_BYTES: u64 = 1024 * 1024;
+/// What the library counts is the size on disk; in memory a page is several times as large. Enough
+/// for the pages that every message touches, and what is read once need not stay.
+const CACHE_BYTES: u64 = 256 * 1024;
 
 /// Whom a failed opening is to be blamed on.
 pub(super) enum Failure {

@@ -1,4 +1,5 @@
-//! The store's promises, told without power cuts; those are in `tests/suite/cut.rs`.
+//! The store's promises, told without power cuts; those are in `tests/suite/cut.rs`. Longer than
+//! 400 lines: one list of promises, each a few lines.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use tempfile::TempDir;

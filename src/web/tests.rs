@@ -38,6 +38,7 @@ async fn stage(with_button: bool) -> Stage {
     let counts = Pending {
         pending: 2,
         failed: 1,
+        ..Pending::default()
     };
     let (outbox, outbox_watch) = watch::channel(counts);
     let states = States {

@@ -7,5 +7,8 @@
 mod cut;
 mod process;
 mod session;
+mod shop;
+mod states;
 mod story;
+mod town;
 mod watchdog;

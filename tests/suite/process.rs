@@ -191,6 +191,13 @@ impl Drop for BoxProcess {
     }
 }
 
+/// Presses the button of a simulated board, wherever the box runs.
+#[allow(dead_code, reason = "the suite uses it, the measurements do not")]
+pub fn press(web: SocketAddr) {
+    let (code, answer) = request(web, "POST", "/button", "{\"hold_ms\":100}").unwrap();
+    assert!(code < 300, "{}", String::from_utf8_lossy(&answer));
+}
+
 fn request(
     to: SocketAddr,
     method: &str,

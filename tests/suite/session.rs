@@ -151,6 +151,7 @@ async fn dispatch(mut events: mpsc::Receiver<Event>, tell: watch::Sender<Told>) 
             }
             Event::Ack { id, error } => told.acks.push((id, error)),
             Event::Receipt { ids, .. } => told.delivered.extend(ids),
+            Event::Online { .. } => {}
             Event::Recheck => panic!("nothing is slow here"),
         });
     }

@@ -6,98 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use vinculo::inbox::{Inbox, ServiceClock, Settings};
-use whatsim::{Fault, Kind, Options, Sim, View};
+use whatsim::{Fault, Kind};
 
 use crate::process::{BoxProcess, box_binary};
-
-/// How long a person would wait before calling the box broken.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-const SHOP: &str = "573000000001";
-const ANA: &str = "573000000002";
-const LUIS: &str = "573000000003";
-
-/// A rule that answers every message with its own text, at once.
-const ECHO: &str = r#"
-[outbox]
-gap = "0s"
-new_chat_gap = "0s"
-
-[[answer]]
-when = "/.*/"
-say = "eco: {text}"
-every = "0s"
-"#;
-
-struct Town {
-    sim: Sim,
-    data: tempfile::TempDir,
-    config: String,
-}
-
-impl Town {
-    async fn new() -> Self {
-        let sim = Sim::start(Options::default()).await.unwrap();
-        for (number, name) in [(SHOP, "Tienda"), (ANA, "Ana"), (LUIS, "Luis")] {
-            sim.add_phone(number, name, true).unwrap();
-        }
-        let data = tempfile::tempdir().unwrap();
-        let config = data.path().join("vinculo.toml");
-        std::fs::write(&config, ECHO).unwrap();
-        Self {
-            sim,
-            config: config.to_str().unwrap().to_owned(),
-            data,
-        }
-    }
-
-    fn dir(&self) -> std::path::PathBuf {
-        self.data.path().join("state")
-    }
-
-    fn start(&self) -> BoxProcess {
-        self.start_with(&[])
-    }
-
-    fn start_with(&self, more: &[&str]) -> BoxProcess {
-        let mut arguments = vec!["--config", &self.config];
-        arguments.extend(more);
-        BoxProcess::start(&self.sim.ws_url(), &self.dir(), &arguments)
-    }
-
-    /// Starts a box and lets the shop's phone scan its picture.
-    async fn linked(&self) -> BoxProcess {
-        let running = self.start();
-        let qr = running.wait_qr();
-        self.sim.scan(SHOP, &qr).await.unwrap();
-        running.wait_link("online");
-        running
-    }
-
-    /// Waits until the town is so, and says what it waited for if it never is.
-    async fn until(&self, what: &str, holds: impl Fn(&mut View<'_>) -> bool) {
-        let wait = self.sim.until(|view| holds(view).then_some(()));
-        tokio::time::timeout(PATIENCE, wait)
-            .await
-            .unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"));
-    }
-
-    /// Waits until a phone shows an answer to each of these texts, and checks their order.
-    async fn answered(&self, phone: &str, texts: &[String]) {
-        let wanted: Vec<_> = texts.iter().map(|text| format!("eco: {text}")).collect();
-        self.until("every text is answered", |view| {
-            view.inbox(phone).len() >= wanted.len()
-        })
-        .await;
-        let shown: Vec<_> = self.sim.inbox(phone).unwrap();
-        let shown: Vec<_> = shown.into_iter().map(|entry| entry.text).collect();
-        assert_eq!(shown, wanted);
-    }
-}
-
-fn texts(prefix: &str, n: usize) -> Vec<String> {
-    (1..=n).map(|i| format!("{prefix} {i}")).collect()
-}
+use crate::town::{ANA, LUIS, SHOP, Town, texts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_scans_the_picture_and_the_box_answers() {
@@ -151,7 +63,7 @@ async fn two_thousand_messages_that_waited_arrive_in_order_once() {
 }
 
 /// The texts in a stopped box's inbox, in their order.
-fn stored(dir: &Path) -> Vec<String> {
+pub fn stored(dir: &Path) -> Vec<String> {
     let store = vinculo::store::Store::open(dir).unwrap();
     let inbox = Inbox::open(&store, Settings::default(), ServiceClock::default()).unwrap();
     inbox

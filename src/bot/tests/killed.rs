@@ -61,7 +61,7 @@ impl Life {
             pacing,
             ..outbox::Settings::default()
         };
-        let outbox = Outbox::open(&store, outbox_settings).unwrap();
+        let outbox = Outbox::open(&store, outbox_settings, ServiceClock::default()).unwrap();
         let mut eco = rule("eco", "eco: {text}");
         eco.every = Some("0s".to_owned());
         let bot = Bot::new(&store, settings(vec![eco]), inbox.clone(), outbox.clone());
@@ -213,14 +213,16 @@ async fn what_returned_is_there_after_a_kill_and_an_answer_never_without_its_cur
     let disk = Disk::new();
     let store = disk.open();
     let inbox = inbox(&store, inbox::Settings::default());
-    let outbox = Outbox::open(&store, outbox::Settings::default()).unwrap();
+    let outbox =
+        Outbox::open(&store, outbox::Settings::default(), ServiceClock::default()).unwrap();
     let rules = || settings(vec![rule("hola", "hola")]);
     let mut bot = Bot::new(&store, rules(), inbox.clone(), outbox.clone());
     let seen = |disk: &Disk| {
         let store = disk.as_if_killed();
         let store = store.open();
         let inbox = super::inbox(&store, inbox::Settings::default());
-        let outbox = Outbox::open(&store, outbox::Settings::default()).unwrap();
+        let outbox =
+            Outbox::open(&store, outbox::Settings::default(), ServiceClock::default()).unwrap();
         let bot = Bot::new(&store, rules(), inbox.clone(), outbox.clone());
         let pending = outbox.watch().borrow().pending;
         let messages = inbox.after(Seq(0), 10).unwrap().len();

@@ -20,7 +20,7 @@ struct Rooms {
 fn rooms_with(disk: &Disk, settings: Settings, outbox: outbox::Settings) -> Rooms {
     let store = disk.open();
     let inbox = inbox(&store, inbox::Settings::default());
-    let outbox = Outbox::open(&store, outbox).unwrap();
+    let outbox = Outbox::open(&store, outbox, inbox.clock().clone()).unwrap();
     let bot = Bot::new(&store, settings, inbox.clone(), outbox.clone());
     Rooms { inbox, outbox, bot }
 }
@@ -286,7 +286,8 @@ async fn a_reset_beneath_it_makes_it_begin_anew() {
     let disk = Disk::new();
     let store = disk.open();
     let inbox = inbox(&store, inbox::Settings::default());
-    let outbox = Outbox::open(&store, outbox::Settings::default()).unwrap();
+    let outbox =
+        Outbox::open(&store, outbox::Settings::default(), ServiceClock::default()).unwrap();
     let rules = settings(vec![rule("hola", "hola")]);
     let mut bot = Bot::new(&store, rules, inbox.clone(), outbox.clone());
     let batch = [
@@ -357,4 +358,16 @@ async fn the_task_begins_with_the_link_and_waits_for_room() {
         Some(Delivery::Pending)
     );
     task.abort();
+}
+
+#[tokio::test]
+async fn what_was_written_to_another_account_is_not_answered() {
+    let disk = Disk::new();
+    let mut rooms = rooms(&disk);
+    rooms.inbox.belongs_to("573000000098").unwrap();
+    rooms.arrive(&[text(1, "A", "hola")]).await;
+    rooms.inbox.belongs_to("573000000099").unwrap();
+    assert_eq!(rooms.answers().await, 0);
+    rooms.arrive(&[text(1, "B", "hola")]).await;
+    assert_eq!(rooms.answers().await, 1);
 }

@@ -60,7 +60,7 @@ async fn queued(store: &Store, drafts: &[Draft]) -> Outbox {
         },
         ..Settings::default()
     };
-    let outbox = Outbox::open(store, settings).unwrap();
+    let outbox = Outbox::open(store, settings, ServiceClock::default()).unwrap();
     for draft in drafts {
         outbox.enqueue(draft).await.unwrap();
     }

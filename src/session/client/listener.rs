@@ -16,7 +16,7 @@ use whatsapp_rust::pair::NATIVE_CAMERA_DEEP_LINK_PREFIX;
 use whatsapp_rust::wacore_binary::NodeRef;
 
 use super::translate;
-use crate::message::MessageId;
+use crate::message::{MessageId, ServerTime};
 use crate::session::Event;
 use crate::session::clock::Clock;
 use crate::session::ending::Ending;
@@ -166,6 +166,19 @@ impl Listener {
         }));
     }
 
+    /// The dispatcher hears whose messages follow, and what time the service has.
+    fn let_in(&self, server_time: Option<ServerTime>) {
+        let client = self.client.get().and_then(Weak::upgrade);
+        if let Some(number) = client.and_then(|client| client.pn()) {
+            let number = number.user_base().to_owned();
+            self.queue.offer(Event::Online {
+                number,
+                server_time,
+            });
+        }
+        self.signal(Signal::LoggedIn);
+    }
+
     fn renamed(&self, name: &str) {
         self.link.send_if_modified(|link| match link {
             Link::Online(account) if account.name != name => {
@@ -201,7 +214,10 @@ impl Listener {
                 tracing::info!(?reason, ?ending, "the service refuses the login");
                 self.verdict.pass(ending);
             }
-            "success" => self.signal(Signal::LoggedIn),
+            "success" => {
+                let time = text("t").and_then(|seconds| seconds.parse().ok());
+                self.let_in(time.map(ServerTime));
+            }
             "ib" if node.get_optional_child("downgrade_webclient").is_some() => {
                 tracing::info!("the code was scanned by a phone without multi-device");
                 self.linking(|linking| linking.trouble = Some(LinkTrouble::NotMultidevice));
@@ -251,7 +267,13 @@ impl Listener {
             }
             Told::PairPasskeyRequest(_) => {
                 tracing::warn!("the service wants a passkey before it links this device");
-                self.linking(|linking| linking.trouble = Some(LinkTrouble::PasskeyWanted));
+                self.linking(|linking| {
+                    *linking = Linking {
+                        trouble: Some(LinkTrouble::PasskeyWanted),
+                        ..Linking::default()
+                    };
+                });
+                self.verdict.pass(Ending::PasskeyWanted);
             }
             Told::PairError(_) | Told::PairPasskeyError(_) => {
                 tracing::warn!("the phone scanned a code, and the linking broke off");
@@ -345,3 +367,6 @@ impl EventHandler for Listener {
         ])
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,7 @@ fn every_ending_leads_to_its_documented_state() {
             | Ending::Closed
             | Ending::Broken
             | Ending::RefsUsedUp
+            | Ending::PasskeyWanted
             | Ending::Paired
             | Ending::Asked => {}
         }
@@ -142,6 +143,12 @@ fn every_ending_leads_to_its_documented_state() {
             false,
         ),
         (Ending::RefsUsedUp, tries(true), tries(true), false),
+        (
+            Ending::PasskeyWanted,
+            holds(Hold::Passkey),
+            holds(Hold::Passkey),
+            false,
+        ),
         (Ending::Paired, tries(false), tries(false), false),
         (Ending::Asked, tries(true), tries(true), false),
     ];
@@ -311,4 +318,14 @@ fn a_person_may_try_once_where_only_a_person_can_help() {
     let (state, _) = end(&State::new(true), told, None);
     let (_, action) = next(&state, Input::Press, NOW, Jitter::NONE);
     assert_eq!(action, Action::Stay);
+}
+
+#[test]
+fn a_wanted_passkey_brings_no_fresh_code_until_somebody_presses() {
+    let (state, action) = end(&State::new(false), Ending::PasskeyWanted, None);
+    assert_eq!((state.mode, action), holds(Hold::Passkey));
+    let (same, action) = next(&state, Input::Due, NOW + HOUR, Jitter::NONE);
+    assert_eq!((&same, action), (&state, Action::Stay));
+    let (after, action) = next(&state, Input::Press, NOW + HOUR, Jitter::NONE);
+    assert_eq!((after.mode, action), tries(true));
 }

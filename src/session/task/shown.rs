@@ -1,7 +1,9 @@
 //! The machine's state as everybody sees it.
 
+use tokio::sync::watch;
+
 use crate::session::clock::Clock;
-use crate::session::link::{Link, Linking, StopReason};
+use crate::session::link::{Link, LinkTrouble, Linking, StopReason};
 use crate::session::machine::{Hold, Mode, State, Why};
 
 /// What everybody sees while no connection shows something better.
@@ -29,6 +31,10 @@ pub fn shown(state: &State, clock: Clock) -> Link {
         }
         Mode::Holding(hold) => match hold {
             Hold::Resting => Link::Resting,
+            Hold::Passkey => Link::Linking(Linking {
+                trouble: Some(LinkTrouble::PasskeyWanted),
+                ..Linking::default()
+            }),
             Hold::Conflict => Link::Conflict,
             Hold::Unlinked => Link::Unlinked,
             Hold::Locked => Link::Locked,
@@ -36,5 +42,18 @@ pub fn shown(state: &State, clock: Clock) -> Link {
                 reason: StopReason::Refused(code),
             },
         },
+    }
+}
+
+/// Logs every change of the state by its name alone, which says nothing about anybody. Ends with
+/// the session.
+pub async fn tell(mut link: watch::Receiver<Link>) {
+    let mut told = Link::Starting.name();
+    while link.changed().await.is_ok() {
+        let name = link.borrow_and_update().name();
+        if name != told {
+            tracing::info!(link = name, before = told, "the link's state");
+            told = name;
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
@@ -37,10 +37,16 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         .route("/phones/{number}/sent/{id}", get(sent))
         .route("/faults", post(fault))
         .route("/counters", get(counters))
+        .fallback(no_such_call)
+        .method_not_allowed_fallback(no_such_call)
         .with_state(shared);
     if let Err(error) = axum::serve(listener, routes).await {
         tracing::error!(%error, "the control interface ended");
     }
+}
+
+async fn no_such_call(method: Method, uri: Uri) -> SimError {
+    SimError::BadRequest(format!("there is no {method} {}", uri.path()))
 }
 
 impl IntoResponse for SimError {

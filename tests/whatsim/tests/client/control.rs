@@ -113,6 +113,8 @@ async fn errors_name_their_reason_in_a_form_programs_can_read() {
         ),
         ("POST", &scan, Some(json!({"qr": "hola"})), 400, "bad_qr"),
         ("GET", &nobody, None, 404, "no_such_phone"),
+        ("GET", "/nowhere", None, 400, "bad_request"),
+        ("PUT", "/counters", None, 400, "bad_request"),
         (
             "POST",
             "/faults",
