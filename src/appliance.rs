@@ -107,6 +107,7 @@ impl Appliance {
             language: config.language,
             board: board.name.clone(),
             prefer_pairing_code: false,
+            page: config.web_page.clone(),
         };
         let (frames, frame) = panel::frames(&panel_settings);
         let display = hardware::drive(board.display, frame.clone()).context("the display")?;
@@ -181,7 +182,14 @@ impl Appliance {
                 }
             }
         });
-        tasks.optional("tally", tally.run(link.clone()));
+        tasks.vital("tally", {
+            let counting = tally.run(link.clone());
+            async move {
+                counting.await?;
+                // The session is gone, and says itself why.
+                std::future::pending().await
+            }
+        });
         tasks.restarting("bot", {
             let (link, store) = (link.clone(), store.clone());
             let (settings, inbox, outbox) = (config.bot, inbox.clone(), outbox.clone());

@@ -28,6 +28,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The status page's address.
     pub web: SocketAddr,
+    /// Where a phone reaches the status page, if somebody has made that possible.
+    pub web_page: Option<String>,
     /// The link's own settings.
     pub session: SessionConfig,
     /// How long messages are kept.
@@ -232,6 +234,10 @@ fn build(table: &DeTable, faults: &mut Faults) -> Config {
         .text("listen", faults)
         .and_then(|text| read_address(&text, listen_at, faults))
         .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
+    let page_at = web.offset("page");
+    let web_page = web
+        .text("page", faults)
+        .and_then(|page| read_page(page, page_at, faults));
     web.finish(faults);
 
     let inbox = rooms::inbox(&mut top, faults);
@@ -243,6 +249,7 @@ fn build(table: &DeTable, faults: &mut Faults) -> Config {
         board,
         data_dir,
         web: listen,
+        web_page,
         session,
         inbox,
         outbox,
@@ -310,6 +317,20 @@ fn read_address(text: &str, at: usize, faults: &mut Faults) -> Option<SocketAddr
             None
         }
     }
+}
+
+/// An address that makes a code of 25 modules at most (version 2 at level L holds 32 bytes).
+fn read_page(page: String, at: usize, faults: &mut Faults) -> Option<String> {
+    let known = page.starts_with("http://") || page.starts_with("https://");
+    if known && page.len() <= 32 {
+        return Some(page);
+    }
+    faults.note(
+        at,
+        "`page` is no short address of a page",
+        "write at most 32 characters, such as \"http://192.168.1.20:8080\"",
+    );
+    None
 }
 
 /// A number as the pairing code wants it: digits with the country code. The bounds are E.164's

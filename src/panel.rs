@@ -24,6 +24,8 @@ pub mod emblem;
 pub mod fit;
 pub mod font;
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod looks;
 pub mod model;
 pub mod qr;
@@ -111,6 +113,8 @@ pub struct Settings {
     pub board: String,
     /// Show the code to type first, where there is one.
     pub prefer_pairing_code: bool,
+    /// The address of the box's own page, where a phone can reach it.
+    pub page: Option<String>,
 }
 
 impl Settings {

@@ -256,4 +256,24 @@ mod tests {
             (Source::Physical, ButtonEvent::Released)
         );
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_button_is_told_once_a_press_and_does_not_disturb_a_hold() {
+        let (mut button, edges) = Button::contact(Edge::Up);
+        for (key, edge) in [
+            (Key::Main, Edge::Down),
+            (Key::Next, Edge::Down),
+            (Key::Next, Edge::Up),
+            (Key::Back, Edge::Down),
+        ] {
+            edges.try_send(PhysicalEdge::of(key, edge)).unwrap();
+        }
+        let expected = [ButtonEvent::Down, ButtonEvent::Next, ButtonEvent::Back];
+        for event in expected {
+            assert_eq!(button.event().await, (Source::Physical, event));
+        }
+        let holding = button.event().await.1;
+        assert!(matches!(holding, ButtonEvent::Holding { .. }));
+        assert_eq!(button.event().await.1, ButtonEvent::Held);
+    }
 }

@@ -134,11 +134,12 @@ fn bus(profile: &Profile, machine: &Machine, lacks: &mut Vec<Lack>) {
 
 /// Why a device node is not there: the bus is off, or on and without this device.
 fn missing(profile: &Profile, machine: &Machine) -> (String, String) {
-    let add = || {
-        format!(
+    let add = || match profile.config_txt.as_slice() {
+        [] => "switch the bus on with raspi-config and start again".to_owned(),
+        lines => format!(
             "add to /boot/firmware/config.txt and start again: {}",
-            profile.config_txt.join(", ")
-        )
+            lines.join(", ")
+        ),
     };
     match &profile.display.bus {
         Bus::Spi { bus, select, .. } => {

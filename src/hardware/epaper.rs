@@ -27,8 +27,8 @@ const ROW: usize = 16;
 const QUICK: u32 = 20;
 /// How often a busy controller is asked, in microseconds.
 const ASKED: u32 = 10_000;
-/// A controller that is busy for so many looks (10 s) is not there: a full refresh takes 2 to 4 s.
-const LOOKS: u32 = 1_000;
+/// A controller that is busy for so many looks (6 s) is not there: a full refresh takes 2 to 4 s.
+const LOOKS: u32 = 600;
 
 /// Ways to change what is on the glass.
 pub trait Paper: Send {

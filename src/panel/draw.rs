@@ -54,7 +54,9 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
     match screen {
         Screen::Starting => splash(&mut canvas, texts),
         Screen::Linking { qr, left } => code::scan(&mut canvas, qr, *left, look),
-        Screen::PairingCode { code, left } => code::typed(&mut canvas, code, *left, look),
+        Screen::PairingCode { code, left, page } => {
+            code::typed(&mut canvas, code, *left, page.as_ref(), look);
+        }
         Screen::Online(online) => online::glance(&mut canvas, online, texts),
         Screen::Status(rows) => page::rows(&mut canvas, texts.status, rows, true, texts),
         Screen::Messages(rows) => page::rows(&mut canvas, texts.messages, rows, false, texts),

@@ -24,7 +24,7 @@ const SIZES: [(u32, u32, Depth); 9] = [
     (480, 320, Depth::Colour),
 ];
 
-fn looks() -> impl Iterator<Item = Look> {
+pub(super) fn looks() -> impl Iterator<Item = Look> {
     SIZES.into_iter().flat_map(|(w, h, depth)| {
         let glass = Glass {
             depth,
@@ -102,6 +102,25 @@ fn a_code_is_read_back_wherever_one_is_shown() {
         (320, 240, 4),
         (480, 320, 5),
     ];
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn the_boxs_own_page_scans_beside_the_code_to_type_or_is_not_shown() {
+    let mut shown = Vec::new();
+    for look in looks() {
+        let all = samples();
+        let (_, screen) = all.iter().find(|(n, _)| *n == "pairing_code_page").unwrap();
+        let frame = draw(screen, &look).frame;
+        // It is no credential: a display need not treat it as one.
+        assert_eq!(frame.code, None);
+        if let Some(text) = scan(&frame) {
+            assert_eq!(text, "http://192.168.100.200:8080");
+            shown.push((look.glass.size.width, look.glass.size.height));
+        }
+    }
+    shown.dedup();
+    let expected = [(250, 122), (240, 240), (240, 320), (320, 240), (480, 320)];
     assert_eq!(shown, expected);
 }
 

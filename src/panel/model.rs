@@ -48,6 +48,8 @@ pub struct Model {
     link: Link,
     counters: Counters,
     notices: Notices,
+    /// The address of the box's own page.
+    own_page: Option<Qr>,
     /// The code that is shown, with the payload it was made from.
     qr: Option<(String, Qr)>,
     /// A code has been there since linking began.
@@ -75,6 +77,7 @@ impl Model {
     pub fn new(settings: Settings) -> Self {
         Self {
             typed: settings.prefer_pairing_code,
+            own_page: settings.page.as_deref().and_then(Qr::encode),
             settings,
             link: Link::Starting,
             counters: Counters::default(),
@@ -313,7 +316,8 @@ impl Model {
     fn typed_code(&self, code: &Code, now: Instant) -> (Screen, Option<Instant>) {
         let (left, next) = self.countdown(code, now);
         let code = code.text.clone();
-        (Screen::PairingCode { code, left }, Some(next))
+        let page = self.own_page.clone();
+        (Screen::PairingCode { code, left, page }, Some(next))
     }
 
     /// The code to scan, if it is alive and this glass can show it.

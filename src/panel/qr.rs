@@ -86,6 +86,28 @@ impl Qr {
         }
     }
 
+    /// Draws the code small at the right of an area, and answers what is left for words; draws
+    /// nothing where a camera could not read it.
+    pub fn draw_beside(&self, canvas: &mut Canvas, area: Area, least: u32) -> Option<Area> {
+        let px = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
+        // Two modules of light ground on each side.
+        let across = px(self.modules) + 4;
+        let scale = area.h.min(area.w * 45 / 100) / across;
+        if scale < px(least.max(1)) {
+            return None;
+        }
+        let square = across * scale;
+        let (words, corner) = area.split_left(area.w - square);
+        let top = corner.y + (corner.h - square) / 2;
+        canvas.fill(Area::new(corner.x, top, square, square), PAPER);
+        for (module, _) in (0u32..).zip(&self.dark).filter(|(_, dark)| **dark) {
+            let left = corner.x + (px(module % self.modules) + 2) * scale;
+            let top = top + (px(module / self.modules) + 2) * scale;
+            canvas.fill(Area::new(left, top, scale, scale), PRINT);
+        }
+        Some(Area::new(words.x, words.y, words.w - 2 * scale, words.h))
+    }
+
     /// Draws the code, with light ground on the whole glass.
     pub fn draw(&self, canvas: &mut Canvas, code: CodeArea) {
         canvas.fill(canvas.area(), PAPER);

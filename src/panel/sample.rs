@@ -32,6 +32,7 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
                 seconds: 118,
                 of: 160,
             },
+            page: None,
         },
         Screen::TooSmall,
         Screen::Expired,
@@ -106,6 +107,14 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
                 }),
                 ..online(None)
             }),
+        ),
+        (
+            "pairing_code_page",
+            Screen::PairingCode {
+                code: "K7QW3MXD".into(),
+                left,
+                page: Qr::encode("http://192.168.100.200:8080"),
+            },
         ),
         ("banned_open", Screen::Banned { until: None }),
         ("rate_limited_open", Screen::RateLimited { until: None }),

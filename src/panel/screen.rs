@@ -33,6 +33,8 @@ pub enum Screen {
         code: String,
         /// How long it lives.
         left: Countdown,
+        /// The address of the box's own page, as a small code.
+        page: Option<Qr>,
     },
     /// A code cannot be shown on this glass, and none to type is configured.
     TooSmall,

@@ -42,6 +42,7 @@ impl Stage {
             language: Language::Es,
             board: board.name,
             prefer_pairing_code: false,
+            page: None,
         };
         let (frame_sender, frames) = frames(&settings);
         let inputs = Inputs {

@@ -4,8 +4,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
-use vinculo::appliance::Appliance;
-use vinculo::appliance::Flavor;
+use vinculo::appliance::{Appliance, Flavor};
 use vinculo::config::Config;
 use vinculo::hardware::desk::LogLine;
 use vinculo::session::Link;

@@ -121,8 +121,8 @@ fn edge(canvas: &mut Canvas, glass: Area, left: Countdown) {
     canvas.fill(Area::new(glass.x, floor - side, thick, side), colour);
 }
 
-/// A code to type.
-pub fn typed(canvas: &mut Canvas, code: &str, left: Countdown, look: &Look) {
+/// A code to type, and beside the words the box's own page to scan, where there is room for it.
+pub fn typed(canvas: &mut Canvas, code: &str, left: Countdown, page: Option<&Qr>, look: &Look) {
     let glass = canvas.area();
     let shares = Shares::of(glass);
     let theme = canvas.theme();
@@ -149,11 +149,21 @@ pub fn typed(canvas: &mut Canvas, code: &str, left: Countdown, look: &Look) {
         rest
     };
     let inner = rest.inset_xy(shares.margin, (shares.margin / 3).max(1));
-    let (letters, body) = inner.split_top(inner.h * 56 / 100);
+    let beside = page.and_then(|page| {
+        let least = look.glass.least_module;
+        if glass.w >= glass.h * 3 / 2 {
+            let words = page.draw_beside(canvas, inner, least)?;
+            return Some(words.split_top(words.h * 45 / 100));
+        }
+        let (letters, body) = inner.split_top(inner.h * 42 / 100);
+        let words = page.draw_beside(canvas, body, least)?;
+        Some((letters, words))
+    });
+    let (letters, body) = beside.unwrap_or_else(|| inner.split_top(inner.h * 56 / 100));
     let style = Style::bold(glass.w * 20 / 100, theme.ink).at(Across::Middle, Along::Middle);
     canvas.paragraph(letters, &grouped(code), &style);
     let style = Style::regular(shares.body, theme.soft)
-        .lines(4)
+        .lines(7)
         .at(Across::Left, Along::Middle);
     canvas.paragraph(body, says.body, &style);
 }

@@ -16,6 +16,7 @@ fn model(width: u32, height: u32) -> Model {
         language: Language::Es,
         board: "headless".into(),
         prefer_pairing_code: false,
+        page: None,
     })
 }
 
@@ -215,4 +216,22 @@ fn something_wrong_beside_the_link_is_told_on_the_online_screen() {
         panic!("not online")
     };
     assert_eq!(online.warning, Some(Warning::SendingLimited));
+}
+
+#[test]
+fn other_buttons_turn_pages_both_ways_and_leave_a_code_alone() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    model.set_link(online(now));
+    let turned = |model: &mut Model, event| {
+        assert_eq!(model.button(event, now), None);
+        model.picture(now, None).0.screen.name()
+    };
+    let there = [ButtonEvent::Next; 4].map(|event| turned(&mut model, event));
+    assert_eq!(there, ["status", "messages", "about", "online"]);
+    let back = [ButtonEvent::Back; 4].map(|event| turned(&mut model, event));
+    assert_eq!(back, ["about", "messages", "status", "online"]);
+    model.set_link(linking(now, true, false));
+    assert_eq!(turned(&mut model, ButtonEvent::Next), "linking");
+    assert_eq!(turned(&mut model, ButtonEvent::Back), "linking");
 }
