@@ -14,6 +14,12 @@
 //! are pulled from a cursor of the reader's own. *Orders* travel in a bounded
 //! [`tokio::sync::mpsc`] and carry a [`tokio::sync::oneshot`] for the answer.
 //!
+//! The rooms, from the door inwards: [`cli`] reads the command line, [`appliance`] builds, runs and
+//! drains everything, [`config`] reads the TOML. [`session`] owns the link, [`dispatch`] carries
+//! what arrives to [`inbox`] and [`outbox`], [`bot`] answers, [`panel`] is the face and [`hardware`]
+//! its display and button, [`web`] looks in. [`store`] makes things durable, [`supervisor`] runs
+//! named tasks, [`watchdog`] speaks to the service manager, and [`message`] is the vocabulary.
+//!
 //! Imports point one way: [`session`] knows nothing of the inbox, the outbox, the panel or the
 //! web; only the appliance knows everyone.
 

@@ -1,5 +1,6 @@
 //! Every word on the glass, in both languages. A text is a field: a language that lacks one does
-//! not compile. `{}` stands for the one value a text may carry.
+//! not compile. `{}` stands for the one value a text may carry. Longer than 400 lines because both
+//! languages stand side by side, and a translator needs no other file.
 
 /// The languages the screen speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]

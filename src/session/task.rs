@@ -169,6 +169,15 @@ impl Session {
 
     fn show(&self) {
         let link = shown(&self.state, self.context.clock);
+        // A box that waits goes on waiting while it tries: its screen would flicker otherwise.
+        let waits = match &*self.context.link.borrow() {
+            Link::WaitingNetwork { .. } => true,
+            Link::Connecting { failures, .. } => *failures > 0 && !self.state.linked,
+            _ => false,
+        };
+        if waits && self.state.mode == Mode::Trying {
+            return;
+        }
         self.context.link.send_modify(|current| {
             let trouble = match (&*current, &link) {
                 (Link::Linking(linking), Link::Linking(_)) => linking.trouble,

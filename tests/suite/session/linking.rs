@@ -160,3 +160,19 @@ async fn a_reset_that_was_cut_short_is_finished_at_the_next_start() {
     running.qr().await;
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_box_without_a_network_says_so_without_flickering() {
+    let dir = TempDir::new().unwrap();
+    // Nobody listens on the discard port of loopback.
+    let nowhere = Settings::new(Endpoint::new("ws://127.0.0.1:9/ws/chat").unwrap());
+    let mut running = Running::with(nowhere, dir.path(), SCALE);
+    let waits = |link: &Link| matches!(link, Link::WaitingNetwork { .. });
+    running.until("waiting for a network", waits).await;
+    for _ in 0..3 {
+        running.link.changed().await.unwrap();
+        let link = running.link.borrow_and_update().clone();
+        assert!(waits(&link), "{link:?}");
+    }
+    running.stop().await;
+}
