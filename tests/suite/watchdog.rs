@@ -15,7 +15,7 @@ use vinculo::config::Config;
 use vinculo::hardware::desk::LogLine;
 use vinculo::watchdog::ServiceManager;
 
-use crate::process::{BoxProcess, box_binary};
+use crate::process::{BoxProcess, box_binary, press};
 
 /// How long a person would wait before calling the box broken.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -189,14 +189,17 @@ fn a_panel_that_hangs_starves_the_watchdog() {
     let manager = Manager::new();
     let running = Inside::start(&manager, std::future::pending());
     manager.waits_for("WATCHDOG=1");
-    // Whoever holds on to the picture keeps the panel from showing the next one; during an outage
-    // there is one every second, with the time until the next attempt.
+    // Whoever holds on to the picture keeps the panel from showing the next one, and a press turns
+    // the page.
     let held = running.doors.frame.borrow();
+    let web = running.doors.web;
+    let finger = std::thread::spawn(move || press(web));
     let began = Instant::now();
     while !manager.runs_out() {
         assert!(began.elapsed() < PATIENCE, "a hung panel was fed");
     }
     drop(held);
+    finger.join().unwrap();
     manager.waits_for("WATCHDOG=1");
     running.stop();
 }
