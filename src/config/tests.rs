@@ -143,8 +143,10 @@ fn a_key_that_the_example_lacks_would_be_noticed() {
 #[test]
 fn what_the_example_calls_a_default_is_the_default() {
     let as_it_is = Config::parse(EXAMPLE).unwrap();
-    let mut default = Config::default();
-    default.board = "headless".into();
+    let default = Config {
+        board: "headless".into(),
+        ..Config::default()
+    };
     assert_eq!(format!("{as_it_is:?}"), format!("{default:?}"));
     // Those that have no default, and the one that depends on who runs the program.
     let shown = ["phone_number =", "page =", "time_zone =", "data_dir ="];
