@@ -76,7 +76,8 @@ case ${1:-} in
         sure
         if live; then systemctl stop vinculo.service || true; fi
         systemctl ${root:+--root="$root"} --quiet disable vinculo.service || true
-        [ ! -x "$root/usr/local/bin/vinculo" ] || "$root/usr/local/bin/vinculo" setup-board --undo --yes --root "${root:-/}"
+        [ ! -x "$root/usr/local/bin/vinculo" ] || "$root/usr/local/bin/vinculo" setup-board --undo --yes --root "${root:-/}" ||
+            echo "what setup-board added could not be taken back; see config.txt" >&2
         echo "$files" | while read -r from to; do [ -z "$to" ] || rm -f "$root$to"; done
         rmdir "$root/etc/systemd/system/vinculo.service.d" "$root/usr/local/share/doc/vinculo" 2> /dev/null || true
         if [ "$1" = --purge ]; then

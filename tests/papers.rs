@@ -102,6 +102,7 @@ struct Linked {
     name: String,
     version: String,
     licence: String,
+    authors: String,
     folder: PathBuf,
     id: String,
     checksum: Option<String>,
@@ -153,6 +154,10 @@ fn linked(target: &str) -> anyhow::Result<Vec<Linked>> {
         let licence = package["license"].as_str().unwrap_or("see its file");
         linked.push(Linked {
             licence: licence.replace('/', " OR "),
+            authors: array(&package["authors"])
+                .map(text)
+                .collect::<Vec<_>>()
+                .join(", "),
             folder: manifest
                 .parent()
                 .context("a manifest has a folder")?
@@ -225,6 +230,9 @@ Apache-2.0, whose texts stand below.
 
 The screen's letters are Free Universal (SIL Open Font License 1.1), Adobe's Helvetica as distributed
 with X11, and X11's 4x6 font, through the crate u8g2-fonts.
+
+The crate wacore-libsignal calls itself MIT, but the Signal code in it carries the notice: Copyright Signal
+Messenger, LLC, SPDX-License-Identifier: AGPL-3.0-only.
 ";
 
 /// Linked into the static file only.
@@ -248,10 +256,11 @@ fn copyright(linked: &[Linked], target: &str) -> anyhow::Result<String> {
     for one in linked {
         let named = format!("{} {}", one.name, one.version);
         let found = notices_of(&one.folder)?;
-        let without = if found.is_empty() {
-            " (carries no notice)"
-        } else {
-            ""
+        // Its licence stands below all the same, as others carry it.
+        let without = match one.authors.as_str() {
+            _ if !found.is_empty() => String::new(),
+            "" => " (carries no notice)".to_owned(),
+            authors => format!(" (carries no notice; by {authors})"),
         };
         writeln!(page, "    {named}: {}{without}", one.licence)?;
         for notice in found {

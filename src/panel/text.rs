@@ -409,7 +409,9 @@ mod tests {
     #[test]
     fn the_readme_explains_every_screen_in_both_languages() {
         let readme = include_str!("../../README.md");
-        let (english, spanish) = readme.split_once("\n## Para el dueño de la caja\n").unwrap();
+        let (english, spanish) = readme
+            .split_once("\n## Para el dueño de la caja\n")
+            .unwrap();
         for (texts, readme) in [(&EN, english), (&ES, spanish)] {
             let listed = format!("{texts:#?}");
             let heads: Vec<_> = listed
@@ -418,7 +420,10 @@ mod tests {
                 .collect();
             assert!(heads.len() > 20, "the listing lost its screens");
             for head in heads {
-                assert!(readme.contains(head), "the README does not explain \"{head}\"");
+                assert!(
+                    readme.contains(head),
+                    "the README does not explain \"{head}\""
+                );
             }
         }
     }
