@@ -323,6 +323,9 @@ fn session_settings(config: &Config) -> session::Settings {
         phone_number: config.session.phone_number.clone(),
         qr_prefix: config.session.qr_prefix,
         stay_available: config.session.stay_available,
+        role: config.session.role,
+        rank: config.session.rank,
+        production_numbers: config.session.production_numbers.clone(),
         ..session::Settings::new(config.session.endpoint.clone())
     }
 }

@@ -88,6 +88,46 @@ fn a_phone_number_may_be_written_as_people_write_it() {
 }
 
 #[test]
+fn a_box_is_the_primary_of_production_unless_it_is_told_otherwise() {
+    let session = Config::parse("").unwrap().session;
+    assert_eq!(
+        (session.role, session.rank),
+        (Role::Production, Rank::Primary)
+    );
+    assert!(session.production_numbers.is_empty());
+    for (role, read) in [
+        ("production", Role::Production),
+        ("staging", Role::Staging),
+        ("development", Role::Development),
+    ] {
+        for (rank, place) in [("primary", Rank::Primary), ("secondary", Rank::Secondary)] {
+            let text = format!("[link]\nrole = \"{role}\"\nrank = \"{rank}\"\n");
+            let session = Config::parse(&text).unwrap().session;
+            assert_eq!((session.role, session.rank), (read, place));
+        }
+    }
+    let found = faults("[link]\nrole = \"live\"\nrank = 1\n");
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].contains("\"staging\""), "{found:#?}");
+}
+
+#[test]
+fn production_numbers_follow_the_rules_of_a_phone_number() {
+    let config =
+        Config::parse("[link]\nproduction_numbers = [\"573000000001\", \"+57 300 000-0002\"]\n");
+    assert_eq!(
+        config.unwrap().session.production_numbers,
+        ["573000000001", "573000000002"]
+    );
+    let found = faults("[link]\nproduction_numbers = [\"573000000001\", \"300\", \"CASA\"]\n");
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0].starts_with("line 2: `production_numbers` holds no phone number"),
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn the_command_line_overrides_and_is_judged_the_same() {
     let mut config = Config::default();
     config
