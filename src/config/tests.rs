@@ -144,3 +144,18 @@ fn the_command_line_overrides_and_is_judged_the_same() {
     );
     assert!(Config::default().require_loopback().is_err());
 }
+
+#[test]
+fn the_takeover_comes_while_somebody_still_wants_an_answer() {
+    let after =
+        |text: &str| Config::parse(&format!("[bot]\n{text}\n")).map(|c| c.bot.takeover_after);
+    assert_eq!(after("").unwrap().as_secs(), 90);
+    assert_eq!(after("takeover_after = \"30s\"").unwrap().as_secs(), 30);
+    for wrong in ["\"0s\"", "\"15m\"", "\"1h\""] {
+        let found = faults(&format!("[bot]\ntakeover_after = {wrong}\n"));
+        assert!(
+            found[0].starts_with("line 2: `takeover_after`"),
+            "{found:#?}"
+        );
+    }
+}
