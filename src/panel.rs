@@ -104,6 +104,8 @@ pub struct Notices {
     pub store_set_aside: bool,
     /// The service refuses messages to new chats for a while (463, 475).
     pub sending_limited: bool,
+    /// Another box on this number answers, and this one listens whether it does.
+    pub listens: bool,
 }
 
 /// What does not change while the panel runs.

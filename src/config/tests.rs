@@ -189,7 +189,13 @@ fn what_the_example_calls_a_default_is_the_default() {
     };
     assert_eq!(format!("{as_it_is:?}"), format!("{default:?}"));
     // Those that have no default, and the one that depends on who runs the program.
-    let shown = ["phone_number =", "page =", "time_zone =", "data_dir ="];
+    let shown = [
+        "phone_number =",
+        "production_numbers =",
+        "page =",
+        "time_zone =",
+        "data_dir =",
+    ];
     let text = switched_on(EXAMPLE);
     let (settings, _) = text.split_once("[[answer]]\n").unwrap();
     let text: String = settings
@@ -199,4 +205,19 @@ fn what_the_example_calls_a_default_is_the_default() {
         .collect();
     let spelled_out = Config::parse(&text).unwrap();
     assert_eq!(format!("{spelled_out:?}"), format!("{default:?}"));
+}
+
+#[test]
+fn the_takeover_comes_while_somebody_still_wants_an_answer() {
+    let after =
+        |text: &str| Config::parse(&format!("[bot]\n{text}\n")).map(|c| c.bot.takeover_after);
+    assert_eq!(after("").unwrap().as_secs(), 90);
+    assert_eq!(after("takeover_after = \"30s\"").unwrap().as_secs(), 30);
+    for wrong in ["\"0s\"", "\"15m\"", "\"1h\""] {
+        let found = faults(&format!("[bot]\ntakeover_after = {wrong}\n"));
+        assert!(
+            found[0].starts_with("line 2: `takeover_after`"),
+            "{found:#?}"
+        );
+    }
 }

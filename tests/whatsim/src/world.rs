@@ -159,20 +159,23 @@ impl World {
 
     /// Writes a stanza to a connection, whoever is behind it, after any fault had its say.
     pub(crate) fn write(&mut self, socket: SocketId, stanza: Node) {
-        let number = self.number_on(socket);
+        let who = self.who_on(socket);
         let due = self
             .faults
-            .delay(number.as_deref())
+            .delay(
+                who.as_ref()
+                    .map(|(number, device)| (number.as_str(), *device)),
+            )
             .map(|wait| Instant::now() + wait);
         if let Some(socket) = self.sockets.get_mut(&socket) {
             socket.put(Out::Stanza(stanza), due);
         }
     }
 
-    /// The number whose device is on a connection.
-    pub(crate) fn number_on(&self, socket: SocketId) -> Option<String> {
+    /// The number whose device is on a connection, and which of its devices.
+    pub(crate) fn who_on(&self, socket: SocketId) -> Option<(String, u16)> {
         let device = self.sockets.get(&socket)?.device?;
-        Some(self.accounts[device.account].number.clone())
+        Some((self.accounts[device.account].number.clone(), device.device))
     }
 
     /// Hands a stanza to a device: at once to a phone, through its queue to a companion. What needs
