@@ -30,6 +30,7 @@ use crate::supervisor::Supervisor;
 use crate::watchdog::{ServiceManager, Watchdog};
 use crate::{dispatch, web};
 
+mod fault;
 mod tally;
 
 use tally::Tally;
@@ -113,11 +114,19 @@ impl Appliance {
         let display = hardware::drive(board.display, frame.clone()).context("the display")?;
 
         // What keeps messages comes before what lets them arrive.
-        let store = open(&config, self.flavor)?;
-        let service = ServiceClock::default();
-        let inbox =
-            Inbox::open(&store, config.inbox, service.clone()).context("opening the inbox")?;
-        let outbox = Outbox::open(&store, config.outbox, service).context("opening the outbox")?;
+        let (store, inbox, outbox) = match open_all(&config, self.flavor) {
+            Ok(all) => all,
+            Err(error) => {
+                // Somebody at a terminal reads the error; behind a service manager stands a person
+                // in front of the box.
+                let fault = fault::of(&error).filter(|_| self.manager.is_there());
+                if let Some(fault) = fault {
+                    tracing::error!(error = format!("{error:#}"), "the box cannot start");
+                    fault::show(fault, &panel_settings, frames, display, stop).await;
+                }
+                return Err(error);
+            }
+        };
 
         let (stopping, stopped) = watch::channel(false);
         let (events, received) = mpsc::channel(EVENTS);
@@ -297,6 +306,14 @@ fn ended_early(
         Ok(Some(error)) => error.context(format!("the {name} task failed")),
         Err(error) => anyhow::anyhow!(error).context(format!("the {name} task panicked")),
     }
+}
+
+fn open_all(config: &Config, flavor: Flavor) -> anyhow::Result<(Store, Inbox, Outbox)> {
+    let store = open(config, flavor)?;
+    let service = ServiceClock::default();
+    let inbox = Inbox::open(&store, config.inbox, service.clone()).context("opening the inbox")?;
+    let outbox = Outbox::open(&store, config.outbox, service).context("opening the outbox")?;
+    Ok((store, inbox, outbox))
 }
 
 /// A directory belongs either to the real service or to simulators: a certificate chain that a

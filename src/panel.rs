@@ -40,7 +40,7 @@ pub mod wall;
 pub use draw::Look;
 pub use model::Action;
 pub use sample::{render, samples};
-pub use screen::Screen;
+pub use screen::{Fault, Screen};
 pub use text::Language;
 
 /// How often the counters may change the picture: messages can come by the hundred.
@@ -138,6 +138,11 @@ pub fn frames(settings: &Settings) -> (watch::Sender<Arc<Frame>>, watch::Receive
     watch::channel(Arc::new(
         draw::draw(&Screen::Starting, &settings.look()).frame,
     ))
+}
+
+/// The picture of a box that cannot run.
+pub fn fault(fault: Fault, settings: &Settings) -> Arc<Frame> {
+    Arc::new(draw::draw(&Screen::Fault(fault), &settings.look()).frame)
 }
 
 /// Shows what is known and passes on what is pressed, until the session is gone.

@@ -2,7 +2,7 @@
 
 use super::draw::{Look, draw};
 use super::qr::Qr;
-use super::screen::{Countdown, Label, Last, Online, Row, Screen, Value, Warning};
+use super::screen::{Countdown, Fault, Label, Last, Online, Row, Screen, Value, Warning};
 use crate::hardware::Frame;
 use crate::session::link::{LinkTrouble, StopReason};
 
@@ -69,6 +69,8 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
         },
         Screen::Resetting,
         Screen::Stuck,
+        Screen::Fault(Fault::CardFull),
+        Screen::Fault(Fault::Card),
     ]);
     let mut named: Vec<_> = screens.into_iter().map(|s| (s.name(), s)).collect();
     named.extend([

@@ -83,6 +83,17 @@ pub enum Screen {
     Resetting,
     /// The button was down at power-on.
     Stuck,
+    /// The box cannot run.
+    Fault(Fault),
+}
+
+/// Why the box cannot run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No room is left for what must be kept.
+    CardFull,
+    /// What is kept cannot be used.
+    Card,
 }
 
 /// How long a code lives.
@@ -203,6 +214,8 @@ impl Screen {
             Screen::Hold { .. } => "hold",
             Screen::Resetting => "resetting",
             Screen::Stuck => "stuck",
+            Screen::Fault(Fault::CardFull) => "card_full",
+            Screen::Fault(Fault::Card) => "card_fault",
         }
     }
 }

@@ -83,6 +83,8 @@ pub struct Texts {
     pub hold: Says,
     pub resetting: Says,
     pub stuck: Says,
+    pub card_full: Says,
+    pub card_fault: Says,
     pub online: &'static str,
     pub listens: &'static str,
     pub no_messages: &'static str,
@@ -218,6 +220,16 @@ static ES: Texts = Texts {
         "Estaba hundido al encender. Suéltelo para poder usarlo.",
         "",
     ),
+    card_full: says(
+        "Tarjeta llena",
+        "Libere espacio o ponga una más grande. Sigue solo.",
+        "",
+    ),
+    card_fault: says(
+        "Falla la tarjeta",
+        "No se puede leer o escribir en ella. Se reintenta solo.",
+        "",
+    ),
     online: "En línea",
     listens: "Responde el otro equipo",
     no_messages: "Sin mensajes todavía",
@@ -343,6 +355,16 @@ static EN: Texts = Texts {
     stuck: says(
         "Button stuck",
         "It was down at power-on. Let go of it to use it.",
+        "",
+    ),
+    card_full: says(
+        "Card full",
+        "Make room or use a larger one. It goes on by itself.",
+        "",
+    ),
+    card_fault: says(
+        "Card fault",
+        "It cannot be read or written. It tries again by itself.",
         "",
     ),
     online: "Online",
