@@ -21,6 +21,7 @@ use crate::bot::Bot;
 use crate::config::Config;
 use crate::hardware::desk::LogLine;
 use crate::hardware::{self, Frame};
+use crate::history::{self, History};
 use crate::inbox::{Inbox, ServiceClock};
 use crate::outbox::{self, Outbox};
 use crate::panel::{self, Notices};
@@ -117,7 +118,9 @@ impl Appliance {
         let service = ServiceClock::default();
         let inbox =
             Inbox::open(&store, config.inbox, service.clone()).context("opening the inbox")?;
-        let outbox = Outbox::open(&store, config.outbox, service).context("opening the outbox")?;
+        let outbox =
+            Outbox::open(&store, config.outbox, service.clone()).context("opening the outbox")?;
+        let history = History::open(&store, service).context("opening the history")?;
 
         let (stopping, stopped) = watch::channel(false);
         let (events, received) = mpsc::channel(EVENTS);
@@ -152,6 +155,7 @@ impl Appliance {
                 link: link.clone(),
                 counters,
                 notices,
+                events: history.latest(),
                 pulse: watchdog.pulse("panel"),
             };
             let (button, handle) = (board.button, handle.clone());
@@ -166,6 +170,7 @@ impl Appliance {
                 frames: frame.clone(),
                 inbox: inbox.watch(),
                 outbox: outbox.watch(),
+                history: history.clone(),
                 board: board.name,
                 display: display.health(),
             };
@@ -180,6 +185,15 @@ impl Appliance {
                     };
                     Ok(web::serve(listener, states, remote, until_true(stopped)).await?)
                 }
+            }
+        });
+        tasks.optional("history", {
+            let (history, store) = (history.clone(), store.clone());
+            let (link, pending) = (link.clone(), outbox.watch());
+            async move {
+                history.started(&store.opened().set_aside).await;
+                history::follow(history, link, pending).await;
+                Ok(())
             }
         });
         tasks.vital("tally", {
@@ -249,6 +263,7 @@ impl Appliance {
             drain(session, dispatch).await;
         }
         drop(tasks);
+        history.ended(ended.is_ok()).await;
         // The panel held the pictures' sender; without it the display lets go of the glass.
         tokio::task::yield_now().await;
         display.join();

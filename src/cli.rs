@@ -24,6 +24,7 @@ use crate::{hardware, panel};
 
 mod allocator;
 mod boards;
+mod events;
 
 /// A command line or configuration that cannot be used (`EX_USAGE` of sysexits).
 const EXIT_USAGE: u8 = 64;
@@ -48,6 +49,8 @@ enum Command {
     },
     /// Draw one screen into a PNG
     Render(Render),
+    /// Tell what became of the link, from a running box or from its data directory
+    Events(events::Arguments),
     /// List the boards that are known
     Boards,
     /// Say what a board lacks on this machine, and how to mend it
@@ -137,6 +140,7 @@ pub fn main(flavor: Flavor) -> ExitCode {
             Err(error) => usage(&error.to_string()),
         },
         Some(Command::Render(args)) => render(&args),
+        Some(Command::Events(arguments)) => events::show(&arguments),
         Some(Command::Boards) => boards::list(),
         Some(Command::CheckBoard { name }) => boards::check(&name),
     }

@@ -17,7 +17,7 @@
 //! The rooms, from the door inwards: [`cli`] reads the command line, [`appliance`] builds, runs and
 //! drains everything, [`config`] reads the TOML. [`session`] owns the link, [`dispatch`] carries
 //! what arrives to [`inbox`] and [`outbox`], [`bot`] answers, [`panel`] is the face and [`hardware`]
-//! its display and button, [`web`] looks in. [`store`] makes things durable, [`supervisor`] runs
+//! its display and button, [`web`] looks in. [`history`] remembers what became of the link. [`store`] makes things durable, [`supervisor`] runs
 //! named tasks, [`watchdog`] speaks to the service manager, and [`message`] is the vocabulary.
 //!
 //! Imports point one way: [`session`] knows nothing of the inbox, the outbox, the panel or the
@@ -29,6 +29,7 @@ pub mod cli;
 pub mod config;
 pub mod dispatch;
 pub mod hardware;
+pub mod history;
 pub mod inbox;
 pub mod message;
 pub mod outbox;

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::hardware::{DisplayHealth, Frame, RemoteButton};
+use crate::history::History;
 use crate::message::Seq;
 use crate::outbox::Pending;
 use crate::session::Link;
@@ -36,6 +37,8 @@ pub struct States {
     pub inbox: watch::Receiver<Seq>,
     /// What waits in the outbox, and what was refused.
     pub outbox: watch::Receiver<Pending>,
+    /// What became of the link.
+    pub history: History,
     /// The board's name.
     pub board: String,
     /// How the board's display is.
@@ -94,6 +97,7 @@ fn router(states: States, button: Option<RemoteButton>) -> Router {
         .route("/healthz", get(look::healthz))
         .route("/status", get(look::status))
         .route("/screen.png", get(look::screen))
+        .route("/events", get(look::events))
         .with_state(states);
     if let Some(button) = button {
         routes = routes.route("/button", post(button::press).with_state(button));
