@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::alerts;
 use crate::bot::Bot;
 use crate::config::Config;
 use crate::hardware::desk::LogLine;
@@ -187,6 +188,18 @@ impl Appliance {
                 }
             }
         });
+        if let Some(settings) = config.alerts {
+            let settings = Arc::new(settings);
+            let inputs = alerts::Inputs {
+                store: store.clone(),
+                stamper: history.stamper().clone(),
+                link: link.clone(),
+                time_scale: self.time_scale,
+            };
+            tasks.restarting("alerts", move || {
+                alerts::run(settings.clone(), inputs.clone())
+            });
+        }
         tasks.optional("history", {
             let (history, store) = (history.clone(), store.clone());
             let (link, pending) = (link.clone(), outbox.watch());

@@ -25,6 +25,7 @@ use crate::{hardware, panel};
 mod allocator;
 mod boards;
 mod events;
+mod test_alert;
 
 /// A command line or configuration that cannot be used (`EX_USAGE` of sysexits).
 const EXIT_USAGE: u8 = 64;
@@ -51,6 +52,8 @@ enum Command {
     Render(Render),
     /// Tell what became of the link, from a running box or from its data directory
     Events(events::Arguments),
+    /// Send one alert through each channel of the configuration, and explain what fails
+    TestAlert(test_alert::Arguments),
     /// List the boards that are known
     Boards,
     /// Say what a board lacks on this machine, and how to mend it
@@ -141,6 +144,7 @@ pub fn main(flavor: Flavor) -> ExitCode {
         },
         Some(Command::Render(args)) => render(&args),
         Some(Command::Events(arguments)) => events::show(&arguments),
+        Some(Command::TestAlert(arguments)) => test_alert::send(&arguments),
         Some(Command::Boards) => boards::list(),
         Some(Command::CheckBoard { name }) => boards::check(&name),
     }

@@ -27,6 +27,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use log::{Event, Row};
+pub(crate) use record::Moment;
 pub use stamp::{Stamp, Stamper};
 pub use words::{Cause, Did, What};
 

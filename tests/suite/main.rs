@@ -4,6 +4,7 @@
 //! Tests wait for events, never for time to pass.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod alerts;
 mod cut;
 mod history;
 mod process;
