@@ -25,6 +25,7 @@ use crate::{hardware, panel};
 mod allocator;
 mod boards;
 mod events;
+mod setup;
 mod test_alert;
 
 /// A command line or configuration that cannot be used (`EX_USAGE` of sysexits).
@@ -61,6 +62,8 @@ enum Command {
         /// The board's name, or its file's path
         name: String,
     },
+    /// Set this machine up for a board: config.txt, the I2C bus and the configuration
+    SetupBoard(setup::SetupBoard),
 }
 
 #[derive(Args, Default)]
@@ -100,9 +103,14 @@ struct Render {
     out: PathBuf,
 }
 
+/// The command line of `vinculo`, from which its manual and the shells' completions are made.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the program: reads the arguments of this process and returns its exit code.
 pub fn main(flavor: Flavor) -> ExitCode {
-    let mut command = Cli::command();
+    let mut command = command();
     if flavor == Flavor::Simulator {
         command = command.name("box").mut_subcommand("run", |run| {
             run.arg(
@@ -147,6 +155,7 @@ pub fn main(flavor: Flavor) -> ExitCode {
         Some(Command::TestAlert(arguments)) => test_alert::send(&arguments),
         Some(Command::Boards) => boards::list(),
         Some(Command::CheckBoard { name }) => boards::check(&name),
+        Some(Command::SetupBoard(args)) => setup::setup_board(&args),
     }
 }
 

@@ -283,6 +283,7 @@ impl Model {
                 answered: self.counters.answered,
                 pending: self.counters.pending,
                 warning: self.warning(),
+                listens: self.notices.listens,
             }),
             Link::Conflict => Screen::Conflict,
             Link::Unlinked => Screen::Unlinked,

@@ -31,6 +31,8 @@ pub struct Status {
     /// Since when it is online without a break, as RFC 3339 in UTC; `null` when it is not.
     since: Option<String>,
     screen: &'static str,
+    /// `speaks`, or `listens` while another box on the number answers.
+    voice: &'static str,
     inbox: Inbox,
     outbox: Outbox,
     version: &'static str,
@@ -64,6 +66,7 @@ pub async fn status(State(states): State<States>) -> Json<Status> {
         name: account.map(|account| account.name.clone()),
         since: account.and_then(since),
         screen: states.frames.borrow().screen,
+        voice: states.voice.borrow().name(),
         inbox: Inbox {
             seq: states.inbox.borrow().0,
         },

@@ -53,6 +53,7 @@ async fn stage(with_button: bool) -> Stage {
         history: history.clone(),
         board: board.name,
         display: watch::channel(DisplayHealth::Shows).1,
+        voice: watch::channel(crate::bot::Voice::Listens).1,
     };
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -133,7 +134,7 @@ async fn the_status_tells_the_whole_box() {
     assert_eq!(status, 200);
     let expected = json!({
         "link": "resting", "number": null, "name": null, "since": null, "screen": "resting",
-        "inbox": { "seq": 17 }, "outbox": { "pending": 2, "failed": 1 },
+        "voice": "listens", "inbox": { "seq": 17 }, "outbox": { "pending": 2, "failed": 1 },
         "version": env!("CARGO_PKG_VERSION"), "board": "headless",
         "display_fault": null,
     });

@@ -13,4 +13,5 @@ mod shop;
 mod states;
 mod story;
 mod town;
+mod voice;
 mod watchdog;
