@@ -3,6 +3,8 @@
 //! Everything has a default, so that a box without a configuration file links and runs. It must
 //! never guess: a key it does not know, or a value it cannot read, is a fault.
 
+mod alerts;
+mod link;
 mod rooms;
 
 use std::fmt;
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use crate::panel::Language;
-use crate::session::Endpoint;
+use crate::session::{Endpoint, Rank, Role};
 pub use crate::toml_reader::Fault;
 use crate::toml_reader::{self, Faults, Section};
 use crate::{bot, hardware, inbox, outbox};
@@ -41,6 +43,8 @@ pub struct Config {
     pub outbox: outbox::Settings,
     /// Automatic answers.
     pub bot: bot::Settings,
+    /// Whom to tell when something goes wrong; `None` for nobody.
+    pub alerts: Option<crate::alerts::Settings>,
 }
 
 /// What a person can set about the link.
@@ -54,6 +58,12 @@ pub struct SessionConfig {
     pub qr_prefix: bool,
     /// Show the account as online all day, which mutes the phone's notifications.
     pub stay_available: bool,
+    /// What this box is there for.
+    pub role: Role,
+    /// Its place among the boxes with the same role and number.
+    pub rank: Rank,
+    /// Digits of the numbers that only a production box may link.
+    pub production_numbers: Vec<String>,
 }
 
 impl Default for Config {
@@ -213,23 +223,7 @@ fn build(table: &DeTable, faults: &mut Faults) -> Config {
         .text("data_dir", faults)
         .map_or_else(default_data_dir, PathBuf::from);
 
-    let mut link = Section::new("link", top.table("link", faults));
-    let endpoint_at = link.offset("endpoint");
-    let number_at = link.offset("phone_number");
-    let endpoint = link
-        .text("endpoint", faults)
-        .and_then(|address| read_endpoint(&address, endpoint_at, faults));
-    let session = SessionConfig {
-        endpoint: endpoint.unwrap_or_else(service_endpoint),
-        phone_number: link
-            .text("phone_number", faults)
-            .and_then(|number| read_number(&number, number_at, faults)),
-        qr_prefix: link
-            .choice("qr", &[("bare", false), ("prefixed", true)], faults)
-            .unwrap_or(false),
-        stay_available: link.flag("stay_available", faults).unwrap_or(false),
-    };
-    link.finish(faults);
+    let session = link::link(&mut top, faults);
 
     let mut web = Section::new("web", top.table("web", faults));
     let listen_at = web.offset("listen");
@@ -246,6 +240,7 @@ fn build(table: &DeTable, faults: &mut Faults) -> Config {
     let inbox = rooms::inbox(&mut top, faults);
     let outbox = rooms::outbox(&mut top, faults);
     let bot = rooms::bot(&mut top, faults);
+    let alerts = alerts::alerts(&mut top, language, &bot, faults);
     top.finish(faults);
     Config {
         language,
@@ -257,12 +252,8 @@ fn build(table: &DeTable, faults: &mut Faults) -> Config {
         inbox,
         outbox,
         bot,
+        alerts,
     }
-}
-
-fn service_endpoint() -> Endpoint {
-    #[expect(clippy::expect_used, reason = "a constant, which a test parses")]
-    Endpoint::new(Endpoint::SERVICE).expect("the service's own address")
 }
 
 /// systemd names the state directory; anybody else gets a folder of the user's own.
@@ -332,27 +323,6 @@ fn read_page(page: String, at: usize, faults: &mut Faults) -> Option<String> {
         at,
         "`page` is no short address of a page",
         "write at most 32 characters, such as \"http://192.168.1.20:8080\"",
-    );
-    None
-}
-
-/// A number as the pairing code wants it: digits with the country code. The bounds are E.164's
-/// fifteen digits at most, and the seven that the protocol crate asks for at least.
-fn read_number(text: &str, at: usize, faults: &mut Faults) -> Option<String> {
-    let digits: String = text
-        .chars()
-        .filter(|c| !matches!(c, ' ' | '-' | '+' | '(' | ')'))
-        .collect();
-    let plausible = digits.chars().all(|c| c.is_ascii_digit())
-        && (7..=15).contains(&digits.len())
-        && !digits.starts_with('0');
-    if plausible {
-        return Some(digits);
-    }
-    faults.note(
-        at,
-        "`phone_number` is no phone number with a country code".to_owned(),
-        "write all its digits, for Colombia \"57\" first",
     );
     None
 }

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::hardware::{Button, Frame, Glass};
+use crate::history;
 use crate::message::ServerTime;
 use crate::session::{Handle, Link};
 use crate::watchdog::Pulse;
@@ -40,11 +41,15 @@ pub mod wall;
 pub use draw::Look;
 pub use model::Action;
 pub use sample::{render, samples};
-pub use screen::Screen;
+pub use screen::{Fault, Screen};
 pub use text::Language;
 
 /// How often the counters may change the picture: messages can come by the hundred.
 const COUNTERS_PACE: Duration = Duration::from_millis(250);
+
+/// How long a new count waits in any case: whoever counted has an answer to send first, and drawing
+/// takes the thread for milliseconds.
+const COUNTERS_LAG: Duration = Duration::from_millis(50);
 
 /// What the panel watches.
 #[derive(Clone, Debug)]
@@ -55,6 +60,8 @@ pub struct Inputs {
     pub counters: watch::Receiver<Counters>,
     /// What a person should know beside the link.
     pub notices: watch::Receiver<Notices>,
+    /// What became of the link: the latest few rows, the latest first.
+    pub events: watch::Receiver<Vec<history::Row>>,
     /// Who asks whether the panel still turns.
     pub pulse: Pulse,
 }
@@ -100,6 +107,8 @@ pub struct Notices {
     pub store_set_aside: bool,
     /// The service refuses messages to new chats for a while (463, 475).
     pub sending_limited: bool,
+    /// Another box on this number answers, and this one listens whether it does.
+    pub listens: bool,
 }
 
 /// What does not change while the panel runs.
@@ -134,6 +143,11 @@ pub fn frames(settings: &Settings) -> (watch::Sender<Arc<Frame>>, watch::Receive
     ))
 }
 
+/// The picture of a box that cannot run.
+pub fn fault(fault: Fault, settings: &Settings) -> Arc<Frame> {
+    Arc::new(draw::draw(&Screen::Fault(fault), &settings.look()).frame)
+}
+
 /// Shows what is known and passes on what is pressed, until the session is gone.
 pub async fn run(
     mut inputs: Inputs,
@@ -147,9 +161,11 @@ pub async fn run(
     model.set_link(inputs.link.borrow_and_update().clone());
     model.set_counters(inputs.counters.borrow_and_update().clone());
     model.set_notices(*inputs.notices.borrow_and_update());
+    model.set_events(inputs.events.borrow_and_update().clone());
     let mut orders: JoinSet<Action> = JoinSet::new();
     let mut shown = None;
     let mut paced = Instant::now();
+    let mut counted_since = None;
     loop {
         let (picture, next) = model.picture(Instant::now(), wall::now().as_ref());
         if shown.as_ref() != Some(&picture) {
@@ -167,12 +183,16 @@ pub async fn run(
                 }
                 model.set_link(inputs.link.borrow_and_update().clone());
             }
-            () = counted(&mut inputs.counters, paced) => {
+            () = counted(&mut inputs.counters, paced, &mut counted_since) => {
                 paced = Instant::now() + COUNTERS_PACE;
+                counted_since = None;
                 model.set_counters(inputs.counters.borrow_and_update().clone());
             }
             () = changed(&mut inputs.notices) => {
                 model.set_notices(*inputs.notices.borrow_and_update());
+            }
+            () = changed(&mut inputs.events) => {
+                model.set_events(inputs.events.borrow_and_update().clone());
             }
             (source, event) = button.event() => {
                 tracing::trace!(?source, ?event, "button");
@@ -204,12 +224,17 @@ async fn carry_out(session: &Handle, action: Action) -> Action {
     action
 }
 
-/// A change, but not before `paced`. Nothing is taken out of the watch here, so that dropping the
-/// future loses nothing.
-async fn counted(counters: &mut watch::Receiver<Counters>, paced: Instant) {
+/// A change, but not before `paced`, nor at once: `since` remembers when it was first seen. Nothing
+/// is taken out of the watch here, so that dropping the future loses nothing.
+async fn counted(
+    counters: &mut watch::Receiver<Counters>,
+    paced: Instant,
+    since: &mut Option<Instant>,
+) {
     changed(counters).await;
     counters.mark_changed();
-    tokio::time::sleep_until(paced).await;
+    let since = since.get_or_insert_with(Instant::now);
+    tokio::time::sleep_until(paced.max(*since + COUNTERS_LAG)).await;
 }
 
 /// A change; waits for ever where nobody can make one any more.

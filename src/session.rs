@@ -14,6 +14,7 @@ mod http;
 pub mod keys;
 pub mod link;
 mod machine;
+mod priority;
 mod queue;
 mod record;
 mod runtime;
@@ -27,6 +28,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use clock::Clock;
 pub use endpoint::{Endpoint, EndpointError};
 pub use link::Link;
+pub use priority::{Rank, Role};
 pub use task::spawn;
 
 use crate::message::{Draft, Incoming, MessageId, ServerTime};
@@ -47,6 +49,12 @@ pub struct Settings {
     pub qr_prefix: bool,
     /// Whether the account may appear online all day. That mutes the owner's phone.
     pub stay_available: bool,
+    /// What this box is there for.
+    pub role: Role,
+    /// Its place among the boxes with the same role and number.
+    pub rank: Rank,
+    /// Digits of the numbers that only a production box may link.
+    pub production_numbers: Vec<String>,
 }
 
 impl Settings {
@@ -58,6 +66,9 @@ impl Settings {
             phone_number: None,
             qr_prefix: false,
             stay_available: false,
+            role: Role::default(),
+            rank: Rank::default(),
+            production_numbers: Vec::new(),
         }
     }
 }

@@ -27,6 +27,59 @@ fn every_key_of_the_readme_is_understood() {
     let config = Config::parse(example).unwrap();
     assert_eq!(config.session.phone_number.as_deref(), Some("573000000001"));
     assert_eq!(config.bot.rules.iter().count(), 2);
+    let (_, rest) = readme.split_once("```toml\n[alerts]\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let alerts = Config::parse(&format!("[alerts]\n{example}"))
+        .unwrap()
+        .alerts;
+    let alerts = alerts.unwrap();
+    assert!(alerts.mail.is_some() && alerts.webhook.is_some());
+}
+
+#[test]
+fn alerts_that_nobody_could_get_are_faults() {
+    let found = faults("[alerts]\noffline_after = \"20m\"\n");
+    assert!(found[0].contains("says nowhere whom to tell"), "{found:?}");
+    let found = faults(
+        "[alerts.mail]\n\
+         server = \"mail.example\"\n\
+         security = \"none\"\n\
+         user = \"caja\"\n\
+         from = \"caja\"\n\
+         to = []\n\
+         [alerts.webhook]\n\
+         url = \"http://example.com/\"\n",
+    );
+    let all = found.join("\n");
+    assert_eq!(found.len(), 6, "{all}");
+    assert!(all.contains("one of `user` and `password_file`"), "{all}");
+    assert!(all.contains("says nowhere whom it goes to"), "{all}");
+    assert!(all.contains("line 3: without protection"), "{all}");
+    assert!(all.contains("line 5: \"caja\" is no mail address"), "{all}");
+    assert!(
+        all.contains("line 8: \"http://example.com/\" is no address"),
+        "{all}"
+    );
+    assert!(all.contains("without `secret_file`"), "{all}");
+}
+
+#[test]
+fn alerts_say_whom_they_tell_and_never_the_password() {
+    let config = Config::parse(
+        "[alerts.mail]\n\
+         server = \"mail.example\"\n\
+         user = \"caja\"\n\
+         password_file = \"/run/secret-place\"\n\
+         from = \"Caja <caja@tienda.example>\"\n\
+         to = \"duena@tienda.example\"\n",
+    )
+    .unwrap();
+    let alerts = config.alerts.unwrap();
+    let mail = alerts.mail.clone().unwrap();
+    assert_eq!((mail.port, mail.to.len()), (587, 1));
+    assert_eq!(alerts.offline_after, std::time::Duration::from_secs(900));
+    assert!(!format!("{alerts:?}").contains("secret-place"));
+    assert!(Config::default().alerts.is_none());
 }
 
 #[test]
@@ -85,6 +138,46 @@ fn a_phone_number_may_be_written_as_people_write_it() {
     for wrong in ["300", "0573000000001", "57 300 CASA"] {
         assert!(Config::parse(&format!("[link]\nphone_number = \"{wrong}\"\n")).is_err());
     }
+}
+
+#[test]
+fn a_box_is_the_primary_of_production_unless_it_is_told_otherwise() {
+    let session = Config::parse("").unwrap().session;
+    assert_eq!(
+        (session.role, session.rank),
+        (Role::Production, Rank::Primary)
+    );
+    assert!(session.production_numbers.is_empty());
+    for (role, read) in [
+        ("production", Role::Production),
+        ("staging", Role::Staging),
+        ("development", Role::Development),
+    ] {
+        for (rank, place) in [("primary", Rank::Primary), ("secondary", Rank::Secondary)] {
+            let text = format!("[link]\nrole = \"{role}\"\nrank = \"{rank}\"\n");
+            let session = Config::parse(&text).unwrap().session;
+            assert_eq!((session.role, session.rank), (read, place));
+        }
+    }
+    let found = faults("[link]\nrole = \"live\"\nrank = 1\n");
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].contains("\"staging\""), "{found:#?}");
+}
+
+#[test]
+fn production_numbers_follow_the_rules_of_a_phone_number() {
+    let config =
+        Config::parse("[link]\nproduction_numbers = [\"573000000001\", \"+57 300 000-0002\"]\n");
+    assert_eq!(
+        config.unwrap().session.production_numbers,
+        ["573000000001", "573000000002"]
+    );
+    let found = faults("[link]\nproduction_numbers = [\"573000000001\", \"300\", \"CASA\"]\n");
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0].starts_with("line 2: `production_numbers` holds no phone number"),
+        "{found:#?}"
+    );
 }
 
 #[test]
@@ -149,7 +242,13 @@ fn what_the_example_calls_a_default_is_the_default() {
     };
     assert_eq!(format!("{as_it_is:?}"), format!("{default:?}"));
     // Those that have no default, and the one that depends on who runs the program.
-    let shown = ["phone_number =", "page =", "time_zone =", "data_dir ="];
+    let shown = [
+        "phone_number =",
+        "production_numbers =",
+        "page =",
+        "time_zone =",
+        "data_dir =",
+    ];
     let text = switched_on(EXAMPLE);
     let (settings, _) = text.split_once("[[answer]]\n").unwrap();
     let text: String = settings
@@ -159,4 +258,19 @@ fn what_the_example_calls_a_default_is_the_default() {
         .collect();
     let spelled_out = Config::parse(&text).unwrap();
     assert_eq!(format!("{spelled_out:?}"), format!("{default:?}"));
+}
+
+#[test]
+fn the_takeover_comes_while_somebody_still_wants_an_answer() {
+    let after =
+        |text: &str| Config::parse(&format!("[bot]\n{text}\n")).map(|c| c.bot.takeover_after);
+    assert_eq!(after("").unwrap().as_secs(), 90);
+    assert_eq!(after("takeover_after = \"30s\"").unwrap().as_secs(), 30);
+    for wrong in ["\"0s\"", "\"15m\"", "\"1h\""] {
+        let found = faults(&format!("[bot]\ntakeover_after = {wrong}\n"));
+        assert!(
+            found[0].starts_with("line 2: `takeover_after`"),
+            "{found:#?}"
+        );
+    }
 }

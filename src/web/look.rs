@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::States;
 use super::answer::Refusal;
 use crate::hardware::DisplayHealth;
+use crate::history::view::Events;
 use crate::session::Link;
 use crate::session::link::Account;
 
@@ -30,6 +31,8 @@ pub struct Status {
     /// Since when it is online without a break, as RFC 3339 in UTC; `null` when it is not.
     since: Option<String>,
     screen: &'static str,
+    /// `speaks`, or `listens` while another box on the number answers.
+    voice: &'static str,
     inbox: Inbox,
     outbox: Outbox,
     version: &'static str,
@@ -63,6 +66,7 @@ pub async fn status(State(states): State<States>) -> Json<Status> {
         name: account.map(|account| account.name.clone()),
         since: account.and_then(since),
         screen: states.frames.borrow().screen,
+        voice: states.voice.borrow().name(),
         inbox: Inbox {
             seq: states.inbox.borrow().0,
         },
@@ -85,6 +89,11 @@ fn since(account: &Account) -> Option<String> {
     let online = jiff::SignedDuration::try_from(Duration::from_secs(online.as_secs())).ok()?;
     let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).ok()?;
     Some(now.checked_sub(online).ok()?.to_string())
+}
+
+/// `GET /events`: what became of the link, the latest last.
+pub async fn events(State(states): State<States>) -> Json<Events> {
+    Json(states.history.rows().into())
 }
 
 /// `GET /screen.png`: what the panel shows now.

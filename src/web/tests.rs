@@ -18,6 +18,7 @@ use crate::hardware::{Button, ButtonEvent, DisplayHealth, Source, headless};
 use crate::session::link::Account;
 
 struct Stage {
+    history: History,
     addr: SocketAddr,
     link: watch::Sender<Link>,
     _inbox: watch::Sender<Seq>,
@@ -41,13 +42,18 @@ async fn stage(with_button: bool) -> Stage {
         ..Pending::default()
     };
     let (outbox, outbox_watch) = watch::channel(counts);
+    let data = tempfile::tempdir().unwrap();
+    let store = crate::store::Store::open(data.path()).unwrap();
+    let history = History::open(&store, Default::default()).unwrap();
     let states = States {
         link: link_watch,
         frames: frames_watch,
         inbox: inbox_watch,
         outbox: outbox_watch,
+        history: history.clone(),
         board: board.name,
         display: watch::channel(DisplayHealth::Shows).1,
+        voice: watch::channel(crate::bot::Voice::Listens).1,
     };
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -57,6 +63,7 @@ async fn stage(with_button: bool) -> Stage {
         let _ = wanted.await;
     }));
     Stage {
+        history,
         addr,
         link,
         _inbox: inbox,
@@ -102,13 +109,32 @@ impl Stage {
 }
 
 #[tokio::test]
+async fn what_became_of_the_link_is_told_in_its_order() {
+    use crate::history::{Cause, Event, What};
+    let stage = stage(false).await;
+    let (_, body) = stage.ask("GET", "/events", "").await;
+    let told: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(told, json!({ "events": [] }));
+    stage.history.note(Event::new(What::Online)).await;
+    let unlinked = Event::new(What::Unlinked).because(Cause::RemovedOutside);
+    stage.history.note(unlinked).await;
+    let (code, body) = stage.ask("GET", "/events", "").await;
+    let told: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(code, 200);
+    assert_eq!(told["events"][0]["what"], "online");
+    assert_eq!(told["events"][1]["what"], "unlinked");
+    assert_eq!(told["events"][1]["cause"], "removed_outside");
+    assert!(told["events"][1]["last"]["uptime_s"].is_u64());
+}
+
+#[tokio::test]
 async fn the_status_tells_the_whole_box() {
     let stage = stage(false).await;
     let (status, told) = stage.json("GET", "/status", "").await;
     assert_eq!(status, 200);
     let expected = json!({
         "link": "resting", "number": null, "name": null, "since": null, "screen": "resting",
-        "inbox": { "seq": 17 }, "outbox": { "pending": 2, "failed": 1 },
+        "voice": "listens", "inbox": { "seq": 17 }, "outbox": { "pending": 2, "failed": 1 },
         "version": env!("CARGO_PKG_VERSION"), "board": "headless",
         "display_fault": null,
     });
