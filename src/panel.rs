@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::hardware::{Button, Frame, Glass};
+use crate::history;
 use crate::message::ServerTime;
 use crate::session::{Handle, Link};
 use crate::watchdog::Pulse;
@@ -59,6 +60,8 @@ pub struct Inputs {
     pub counters: watch::Receiver<Counters>,
     /// What a person should know beside the link.
     pub notices: watch::Receiver<Notices>,
+    /// What became of the link: the latest few rows, the latest first.
+    pub events: watch::Receiver<Vec<history::Row>>,
     /// Who asks whether the panel still turns.
     pub pulse: Pulse,
 }
@@ -158,6 +161,7 @@ pub async fn run(
     model.set_link(inputs.link.borrow_and_update().clone());
     model.set_counters(inputs.counters.borrow_and_update().clone());
     model.set_notices(*inputs.notices.borrow_and_update());
+    model.set_events(inputs.events.borrow_and_update().clone());
     let mut orders: JoinSet<Action> = JoinSet::new();
     let mut shown = None;
     let mut paced = Instant::now();
@@ -186,6 +190,9 @@ pub async fn run(
             }
             () = changed(&mut inputs.notices) => {
                 model.set_notices(*inputs.notices.borrow_and_update());
+            }
+            () = changed(&mut inputs.events) => {
+                model.set_events(inputs.events.borrow_and_update().clone());
             }
             (source, event) = button.event() => {
                 tracing::trace!(?source, ?event, "button");

@@ -60,6 +60,7 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
         Screen::Online(online) => online::glance(&mut canvas, online, texts),
         Screen::Status(rows) => page::rows(&mut canvas, texts.status, rows, true, texts),
         Screen::Messages(rows) => page::rows(&mut canvas, texts.messages, rows, false, texts),
+        Screen::Events(happened) => page::events(&mut canvas, happened, look),
         Screen::About(rows) => page::rows(&mut canvas, texts.about, rows, false, texts),
         Screen::Hold { fiftieths, seconds } => {
             hold(&mut canvas, f32::from(*fiftieths) / 50.0, *seconds, texts);
@@ -120,6 +121,7 @@ fn message<'t>(screen: &Screen, texts: &'t Texts) -> Option<(Severity, &'t Says)
         | Screen::Online(_)
         | Screen::Status(_)
         | Screen::Messages(_)
+        | Screen::Events(_)
         | Screen::About(_)
         | Screen::Hold { .. } => return None,
     })

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::States;
 use super::answer::Refusal;
 use crate::hardware::DisplayHealth;
+use crate::history::view::Events;
 use crate::session::Link;
 use crate::session::link::Account;
 
@@ -88,6 +89,11 @@ fn since(account: &Account) -> Option<String> {
     let online = jiff::SignedDuration::try_from(Duration::from_secs(online.as_secs())).ok()?;
     let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).ok()?;
     Some(now.checked_sub(online).ok()?.to_string())
+}
+
+/// `GET /events`: what became of the link, the latest last.
+pub async fn events(State(states): State<States>) -> Json<Events> {
+    Json(states.history.rows().into())
 }
 
 /// `GET /screen.png`: what the panel shows now.

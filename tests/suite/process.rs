@@ -119,6 +119,24 @@ impl BoxProcess {
         (code == 200).then(|| serde_json::from_slice(&body).unwrap())
     }
 
+    /// `GET /events`.
+    #[allow(dead_code, reason = "the suite uses it, the measurements do not")]
+    pub fn events(&self) -> Value {
+        let (code, body) = request(self.web, "GET", "/events", "").unwrap();
+        assert_eq!(code, 200);
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    /// Waits until the history says so.
+    #[allow(dead_code, reason = "the suite uses it, the measurements do not")]
+    pub fn wait_events(&self, what: &str, holds: impl Fn(&Value) -> bool) {
+        let began = Instant::now();
+        while !holds(&self.events()) {
+            assert!(began.elapsed() < patience(), "{what}: {}", self.events());
+            std::thread::park_timeout(LOOK_AGAIN);
+        }
+    }
+
     /// The picture on the screen.
     pub fn screen(&self) -> Picture {
         let (code, body) = request(self.web, "GET", "/screen.png", "").unwrap();

@@ -1,7 +1,7 @@
 //! Faults on demand: what shall go wrong, for whom, how often. It decides; the places where things go
 //! wrong ask it. It must never strike a number it was not set for.
 //!
-//! A fault is for one `number` (all its linked devices, never its phone), for one `device` of it, or
+//! A fault is for one `number` (all its linked devices, and its phone only where that is said), for one `device` of it, or
 //! for everyone. There are two sorts:
 //!
 //! | kind | when | what happens |
@@ -21,6 +21,7 @@
 //! | `refuse_acks` | standing | messages are refused in the ack with `code` (default 463), and not delivered |
 //! | `duplicate` | standing | messages arrive twice |
 //! | `reorder` | standing | a message arrives behind the one that follows it |
+//! | `ignore_retries` | standing | the number's own phone leaves devices alone that ask for a message again |
 //! | `clear` | at once | every fault set for this number and device (or for everyone) ends |
 //!
 //! `times` is how often it happens; without it a fault of the first sort happens once and a standing
@@ -68,6 +69,8 @@ pub enum Kind {
     Duplicate,
     /// Messages arrive in another order.
     Reorder,
+    /// The phone does not send again what a device could not decrypt.
+    IgnoreRetries,
     /// All faults end.
     Clear,
 }
@@ -90,7 +93,8 @@ impl Kind {
             | Self::WithholdAcks
             | Self::RefuseAcks
             | Self::Duplicate
-            | Self::Reorder => false,
+            | Self::Reorder
+            | Self::IgnoreRetries => false,
         }
     }
 }
@@ -267,6 +271,12 @@ impl Faults {
     pub(crate) fn refuses(&mut self, who: Who<'_>) -> Option<u16> {
         let fault = self.take(&[Kind::RefuseAcks], Some(who))?;
         Some(fault.code.unwrap_or(463))
+    }
+
+    /// Whether a number's phone ignores that a device asks for a message again.
+    pub(crate) fn ignores_retry(&mut self, number: &str) -> bool {
+        self.take(&[Kind::IgnoreRetries], Some((number, 0)))
+            .is_some()
     }
 
     /// Whether a message arrives twice.

@@ -133,6 +133,7 @@ impl World {
             | Kind::RefuseAcks
             | Kind::Duplicate
             | Kind::Reorder
+            | Kind::IgnoreRetries
             | Kind::Clear => {}
         }
     }
