@@ -407,4 +407,27 @@ mod tests {
         };
         assert_eq!(hints(&ES), hints(&EN));
     }
+
+    /// Somebody who reads a word on the glass must find it in the README.
+    #[test]
+    fn the_readme_explains_every_screen_in_both_languages() {
+        let readme = include_str!("../../README.md");
+        let (english, spanish) = readme
+            .split_once("\n## Para el dueño de la caja\n")
+            .unwrap();
+        for (texts, readme) in [(&EN, english), (&ES, spanish)] {
+            let listed = format!("{texts:#?}");
+            let heads: Vec<_> = listed
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("head: \"")?.strip_suffix("\","))
+                .collect();
+            assert!(heads.len() > 20, "the listing lost its screens");
+            for head in heads {
+                assert!(
+                    readme.contains(head),
+                    "the README does not explain \"{head}\""
+                );
+            }
+        }
+    }
 }

@@ -20,6 +20,7 @@ use crate::queue::Queue;
 use crate::registration::Ref;
 use crate::socket::{Next, Out, Socket, SocketId};
 use crate::stanza::{self, attr};
+use crate::tap::Tap;
 
 /// The server's state.
 pub struct World {
@@ -32,6 +33,7 @@ pub struct World {
     pub(crate) groups: BTreeMap<String, Group>,
     pub(crate) counters: Counters,
     pub(crate) faults: Faults,
+    pub(crate) tap: Tap,
     /// Stanzas that wait for a phone in this process.
     phone_inbox: VecDeque<(usize, Node)>,
     next_socket: SocketId,
@@ -53,6 +55,7 @@ impl World {
             groups: BTreeMap::new(),
             counters: Counters::default(),
             faults: Faults::default(),
+            tap: Tap::default(),
             phone_inbox: VecDeque::new(),
             next_socket: 1,
             next_id: 1,
