@@ -1,7 +1,7 @@
 //! Faults on demand: what shall go wrong, for whom, how often. It decides; the places where things go
 //! wrong ask it. It must never strike a number it was not set for.
 //!
-//! A fault is for one `number` (all its linked devices, never its phone) or for everyone. There are
+//! A fault is for one `number` (all its linked devices, never its phone but with `ignore_retries`) or for everyone. There are
 //! two sorts:
 //!
 //! | kind | when | what happens |
@@ -13,6 +13,7 @@
 //! | `conflict_removed` | at once | thrown out as if the person had removed the device; it stays listed |
 //! | `corrupt_frame` | at once | a frame that cannot be decrypted |
 //! | `downgrade_webclient` | at once | `<ib><downgrade_webclient/></ib>` |
+//! | `passkey` | at once | a client that wants to be linked is asked for a passkey |
 //! | `failure` | standing | a login ends with `<failure reason=…/>` (default 500); with `until`, it says when that ends |
 //! | `temp_ban` | standing | a login ends with 402, with its expiry if `until` is given |
 //! | `refuse_login` | standing | a login ends with `<failure reason=…/>` (default 503) |
@@ -21,6 +22,7 @@
 //! | `refuse_acks` | standing | messages are refused in the ack with `code` (default 463), and not delivered |
 //! | `duplicate` | standing | messages arrive twice |
 //! | `reorder` | standing | a message arrives behind the one that follows it |
+//! | `ignore_retries` | standing | the number's phone does not answer retry receipts: what a device could not read is not sent again |
 //! | `clear` | at once | every fault set for this number (or for everyone) ends |
 //!
 //! `times` is how often it happens; without it a fault of the first sort happens once and a standing
@@ -52,6 +54,8 @@ pub enum Kind {
     CorruptFrame,
     /// The phone does not know multi-device.
     DowngradeWebclient,
+    /// A client that wants to be linked is asked for a passkey.
+    Passkey,
     /// Logins fail with a code.
     Failure,
     /// Logins fail with a temporary ban.
@@ -68,6 +72,8 @@ pub enum Kind {
     Duplicate,
     /// Messages arrive in another order.
     Reorder,
+    /// A phone does not answer retry receipts.
+    IgnoreRetries,
     /// All faults end.
     Clear,
 }
@@ -82,6 +88,7 @@ impl Kind {
             | Self::ConflictRemoved
             | Self::CorruptFrame
             | Self::DowngradeWebclient
+            | Self::Passkey
             | Self::Clear => true,
             Self::Failure
             | Self::TempBan
@@ -90,7 +97,8 @@ impl Kind {
             | Self::WithholdAcks
             | Self::RefuseAcks
             | Self::Duplicate
-            | Self::Reorder => false,
+            | Self::Reorder
+            | Self::IgnoreRetries => false,
         }
     }
 }
@@ -243,6 +251,11 @@ impl Faults {
     pub(crate) fn refuses(&mut self, number: &str) -> Option<u16> {
         let fault = self.take(&[Kind::RefuseAcks], Some(number))?;
         Some(fault.code.unwrap_or(463))
+    }
+
+    /// Whether a number's phone leaves a retry receipt unanswered.
+    pub(crate) fn ignores_retry(&mut self, number: &str) -> bool {
+        self.take(&[Kind::IgnoreRetries], Some(number)).is_some()
     }
 
     /// Whether a message arrives twice.
