@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::bot::Bot;
+use crate::bot::{self, Bot};
 use crate::config::Config;
 use crate::hardware::desk::LogLine;
 use crate::hardware::{self, Frame};
@@ -135,13 +135,16 @@ impl Appliance {
         // still tells untruths, and a new start costs the link seconds.
         let listener = web::bind(config.web).await?;
         let web_address = listener.local_addr().context("the status page's address")?;
+        let (speaking, voice) = watch::channel(bot::Voice::of(config.session.rank));
         let (tally, counters, notices) = Tally::new(
             inbox.clone(),
             outbox.clone(),
             Notices {
                 store_set_aside: !store.opened().set_aside.is_empty(),
                 sending_limited: outbox.watch().borrow().limited,
+                listens: *voice.borrow() == bot::Voice::Listens,
             },
+            voice.clone(),
         );
         let manager = self.manager;
         let mut watchdog = Watchdog::new(manager.clone());
@@ -168,6 +171,7 @@ impl Appliance {
                 outbox: outbox.watch(),
                 board: board.name,
                 display: display.health(),
+                voice,
             };
             let mut first = Some(listener);
             move || {
@@ -192,9 +196,14 @@ impl Appliance {
         });
         tasks.restarting("bot", {
             let (link, store) = (link.clone(), store.clone());
-            let (settings, inbox, outbox) = (config.bot, inbox.clone(), outbox.clone());
+            let (inbox, outbox) = (inbox.clone(), outbox.clone());
+            let settings = bot::Settings {
+                rank: config.session.rank,
+                ..config.bot
+            };
             move || {
-                let bot = Bot::new(&store, settings.clone(), inbox.clone(), outbox.clone());
+                let bot = Bot::new(&store, settings.clone(), inbox.clone(), outbox.clone())
+                    .telling(speaking.clone());
                 let link = link.clone();
                 async move {
                     bot.run(link).await;

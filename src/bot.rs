@@ -4,42 +4,51 @@
 //! whatever happens in between. It reads messages before they are durable, so that the commit of
 //! the answer is theirs too and a customer waits for one sync, not for two in a row.
 //!
+//! Two boxes on one number have one voice: [`voice`] says when a decided answer may leave, and what
+//! is kept back lies on disk meanwhile. The bot works while the link is online, which it is once
+//! everything that had waited on the server is stored: whatever the other box has answered by then
+//! is known before anything is decided.
+//!
 //! What it must never do: answer a backlog in one burst, talk over the owner, talk to itself, to a
 //! status broadcast or to another bot without end. The pure decision is [`decide`]; times in it
 //! are the service's, never the board's.
 
 mod decide;
+mod held;
 mod hours;
+mod mark;
+mod round;
 mod rules;
 mod say;
 mod state;
 #[cfg(test)]
 mod tests;
+mod voice;
 mod words;
 
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 pub use decide::{Decision, Why, decide};
 pub use rules::{Fault, Rule, RuleSettings, Rules};
 pub use state::ChatState;
 
-use crate::inbox::Inbox;
-use crate::message::{Draft, Seq};
-use crate::outbox::{Outbox, OutboxError, Pending};
-use crate::session::Link;
-use crate::store::{Batch, Database, Space, Store, StoreError};
-use state::Chats;
+pub use voice::Voice;
 
-/// Messages looked at in one round, and committed together.
-const ROUND: usize = 64;
+use crate::inbox::Inbox;
+use crate::message::{Delivery, Seq};
+use crate::outbox::{Outbox, Pending};
+use crate::session::{Link, Rank};
+use crate::store::{Batch, Database, Space, Store, StoreError};
+use held::Books;
+use state::Chats;
+use voice::{Arbiter, Memory};
 
 /// After an error of the store.
 const STORE_PAUSE: Duration = Duration::from_secs(10);
-
-const CURSOR: &[u8] = b"cursor";
 
 /// How the bot behaves. The defaults are the careful ones.
 #[derive(Clone, Debug)]
@@ -54,6 +63,11 @@ pub struct Settings {
     pub groups: bool,
     /// Where the clock of `hours` hangs. UTC unless set.
     pub time_zone: TimeZone,
+    /// Of two boxes on one number, which this one is.
+    pub rank: Rank,
+    /// As the secondary: how long a customer waits for the primary before this box answers.
+    /// 90 seconds: a primary with a dead socket finds out within 65 and comes back by itself.
+    pub takeover_after: Duration,
 }
 
 impl Settings {
@@ -65,6 +79,8 @@ impl Settings {
             owner_pause: Duration::from_secs(30 * 60),
             groups: false,
             time_zone: TimeZone::UTC,
+            rank: Rank::Primary,
+            takeover_after: Duration::from_secs(90),
         }
     }
 }
@@ -78,6 +94,13 @@ pub struct Bot {
     log: Database,
     cursor: Space,
     chats: Chats,
+    books: Books,
+    arbiter: Arbiter,
+    /// How far the owner's own messages, and the other box's, are known.
+    scanned: Seq,
+    /// The inbox's end when the link came up: what is not behind it had waited.
+    came_up: Seq,
+    speaking: watch::Sender<Voice>,
 }
 
 /// What a round came to.
@@ -98,135 +121,142 @@ impl Bot {
     /// Takes its place in `store.log()`.
     pub fn new(store: &Store, settings: Settings, inbox: Inbox, outbox: Outbox) -> Self {
         let log = store.log();
+        let books = Books::new(
+            log.space("bot.held"),
+            log.space("bot.heard"),
+            log.space("bot.voice"),
+        );
+        let memory = Memory::new(settings.rank);
+        let arbiter = Arbiter::new(settings.rank, settings.takeover_after, memory);
         Self {
+            speaking: watch::Sender::new(arbiter.voice()),
             settings,
             inbox,
             outbox,
             log: log.clone(),
             cursor: log.space("bot.cursor"),
             chats: Chats::new(log.space("bot.chat")),
+            books,
+            arbiter,
+            scanned: Seq(0),
+            came_up: Seq(0),
         }
     }
 
-    /// Answers until the inbox or the session goes away. Begins when the link is online for the
-    /// first time: no answer could leave sooner, and what the service's time is, is known then.
+    /// Tells there whether this box speaks or listens.
+    #[must_use]
+    pub fn telling(self, speaking: watch::Sender<Voice>) -> Self {
+        Self { speaking, ..self }
+    }
+
+    /// Answers while the link is online, until the inbox or the session goes away: no answer
+    /// could leave sooner, and from then on the service's time is known, and what the other box
+    /// did meanwhile.
     pub async fn run(mut self, mut link: watch::Receiver<Link>) {
-        if link
-            .wait_for(|link| matches!(link, Link::Online(_)))
-            .await
-            .is_err()
-        {
-            return;
-        }
         let mut last = self.inbox.watch_written();
         let mut room = self.outbox.watch();
+        let mut connection = None;
         loop {
+            let online = match &*link.borrow_and_update() {
+                Link::Online(account) => Some(account.since),
+                _ => None,
+            };
+            let Some(since) = online else {
+                if link.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            };
             last.mark_unchanged();
             let before = *room.borrow_and_update();
-            let ended = match self.round().await {
-                Ok(Round::Read { .. }) => false,
-                Ok(Round::Idle) => last.changed().await.is_err(),
-                Ok(Round::Full) => {
-                    let fewer = |now: &Pending| now.pending < before.pending;
-                    room.wait_for(fewer).await.is_err()
+            let begun = match connection {
+                Some(known) if known == since => Ok(()),
+                _ => self.connected(),
+            };
+            let round = match begun {
+                Ok(()) => {
+                    connection = Some(since);
+                    self.round().await
                 }
+                Err(error) => Err(error),
+            };
+            let full = matches!(round, Ok(Round::Full));
+            let wake_at = match round {
+                Ok(Round::Read { .. }) => continue,
+                Ok(Round::Idle) => self.next_due(),
+                Ok(Round::Full) => None,
                 Err(error) => {
                     tracing::error!(%error, "the bot cannot read or write; trying again");
-                    tokio::time::sleep(STORE_PAUSE).await;
-                    false
+                    Some(Instant::now() + STORE_PAUSE)
                 }
             };
-            if ended {
+            let alarm = async {
+                match wake_at {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let fewer = |now: &Pending| now.pending < before.pending;
+            let gone = tokio::select! {
+                changed = link.changed() => changed.is_err(),
+                changed = last.changed(), if !full => changed.is_err(),
+                changed = room.wait_for(fewer), if full => changed.is_err(),
+                () = alarm => false,
+            };
+            if gone {
                 return;
             }
         }
     }
 
-    /// Reads what is new, at most one batch of it, and answers.
-    ///
-    /// # Errors
-    /// When the store fails. What was not committed is decided again, with the same result.
-    pub async fn round(&mut self) -> Result<Round, StoreError> {
-        match self.attempt(ROUND).await {
-            Ok(round) => Ok(round),
-            // A few may fit where many do not; and a text too long must not stop the others.
-            Err(OutboxError::Full { .. } | OutboxError::TooLong { .. }) => {
-                match self.attempt(1).await {
-                    Ok(round) => Ok(round),
-                    Err(OutboxError::Full { .. }) => Ok(Round::Full),
-                    Err(OutboxError::TooLong { bytes }) => {
-                        tracing::warn!(bytes, "an answer is too long to be sent; leaving it out");
-                        self.skip()
-                    }
-                    Err(OutboxError::Store(error)) => Err(error),
-                }
-            }
-            Err(OutboxError::Store(error)) => Err(error),
-        }
+    /// When an answer that is kept back is due.
+    fn next_due(&self) -> Option<Instant> {
+        let wait = self
+            .arbiter
+            .next()?
+            .saturating_sub(self.inbox.clock().millis());
+        // Never at once: what is due and did not leave is no reason to spin.
+        let wait = u64::try_from(wait).unwrap_or(0).max(10);
+        Some(Instant::now() + Duration::from_millis(wait))
     }
 
-    /// How far the bot has read.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn cursor(&self) -> Result<Seq, StoreError> {
-        let bytes = self.cursor.get(CURSOR)?;
-        let bytes = bytes.and_then(|bytes| <[u8; 8]>::try_from(bytes.as_slice()).ok());
-        Ok(Seq(bytes.map_or(0, u64::from_be_bytes)))
-    }
-
-    /// Behind what was read, and behind what was written to another account.
-    fn next(&self) -> Result<Seq, StoreError> {
-        Ok(self.cursor()?.max(self.inbox.beginning()?))
-    }
-
-    async fn attempt(&mut self, most: usize) -> Result<Round, OutboxError> {
-        let messages = self.inbox.after_written(self.next()?, most)?;
-        let Some((last, _)) = messages.last() else {
-            return Ok(Round::Idle);
-        };
-        let now = self.inbox.clock().now();
-        let mut chats = self.chats.session();
-        // All of the owner's messages first: he may have answered by hand what is still unread.
-        for (_, message) in messages.iter().filter(|(_, message)| message.from_me) {
-            // The bot's own answers, should the service ever show them, are not the owner's.
-            if self.outbox.delivery(&message.id)?.is_none() {
-                chats.owner_wrote(message)?;
-            }
-        }
-        let mut drafts: Vec<Draft> = Vec::new();
-        for (seq, message) in &messages {
-            match decide(&self.settings, message, &chats.of(message)?, now) {
-                Decision::Answer { rule, draft } => {
-                    tracing::debug!(seq = seq.0, rule = rule.index, "answering");
-                    chats.answered(message, rule)?;
-                    drafts.push(draft);
-                }
-                Decision::Silent(why) => tracing::debug!(seq = seq.0, ?why, "not answering"),
-            }
-        }
-        let changed = chats.finish();
+    /// The link came up, and everything that had waited is in the inbox. What is remembered is
+    /// read anew: the store may have been reset meanwhile.
+    fn connected(&mut self) -> Result<(), StoreError> {
+        let mut arbiter = Arbiter::new(
+            self.settings.rank,
+            self.settings.takeover_after,
+            self.books.memory(self.settings.rank)?,
+        );
+        let beginning = self.inbox.beginning()?;
         let mut batch = Batch::default();
-        batch.put(&self.cursor, CURSOR, last.0.to_be_bytes());
-        self.chats.forget(&self.settings, now, &mut batch)?;
-        self.chats.write(changed, &self.settings, now, &mut batch);
-        self.outbox.stage(&drafts, &mut batch)?.apply(batch)?;
-        if !drafts.is_empty() {
-            // Without an answer the next commit is soon enough: deciding again is harmless.
-            self.outbox.commit().await?;
+        for (seq, row) in self.books.all()? {
+            let held = row.held().filter(|_| seq > beginning);
+            match (held, self.outbox.delivery(&row.id())?) {
+                (Some(held), None) => arbiter.restore(seq, held, false),
+                (Some(held), Some(Delivery::Pending)) => arbiter.restore(seq, held, true),
+                _ => self.books.drop(seq, &mut batch),
+            }
         }
-        Ok(Round::Read {
-            answers: drafts.len(),
-        })
-    }
-
-    /// Moves the cursor past the next message.
-    fn skip(&self) -> Result<Round, StoreError> {
-        if let Some((seq, _)) = self.inbox.after_written(self.next()?, 1)?.first() {
-            let mut batch = Batch::default();
-            batch.put(&self.cursor, CURSOR, seq.0.to_be_bytes());
+        if !batch.is_empty() {
             self.log.apply(batch)?;
         }
-        Ok(Round::Read { answers: 0 })
+        arbiter.connected(self.inbox.clock().millis());
+        self.arbiter = arbiter;
+        self.scanned = Seq(0);
+        self.came_up = *self.inbox.watch_written().borrow();
+        self.tell();
+        Ok(())
+    }
+
+    fn tell(&self) {
+        let voice = self.arbiter.voice();
+        self.speaking.send_if_modified(|told| {
+            let news = std::mem::replace(told, voice) != voice;
+            if news {
+                tracing::info!(voice = voice.name(), "who answers has changed");
+            }
+            news
+        });
     }
 }

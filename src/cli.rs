@@ -24,6 +24,7 @@ use crate::{hardware, panel};
 
 mod allocator;
 mod boards;
+mod setup;
 
 /// A command line or configuration that cannot be used (`EX_USAGE` of sysexits).
 const EXIT_USAGE: u8 = 64;
@@ -55,6 +56,8 @@ enum Command {
         /// The board's name, or its file's path
         name: String,
     },
+    /// Set this machine up for a board: config.txt, the I2C bus and the configuration
+    SetupBoard(setup::SetupBoard),
 }
 
 #[derive(Args, Default)]
@@ -94,9 +97,14 @@ struct Render {
     out: PathBuf,
 }
 
+/// The command line of `vinculo`, from which its manual and the shells' completions are made.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the program: reads the arguments of this process and returns its exit code.
 pub fn main(flavor: Flavor) -> ExitCode {
-    let mut command = Cli::command();
+    let mut command = command();
     if flavor == Flavor::Simulator {
         command = command.name("box").mut_subcommand("run", |run| {
             run.arg(
@@ -139,6 +147,7 @@ pub fn main(flavor: Flavor) -> ExitCode {
         Some(Command::Render(args)) => render(&args),
         Some(Command::Boards) => boards::list(),
         Some(Command::CheckBoard { name }) => boards::check(&name),
+        Some(Command::SetupBoard(args)) => setup::setup_board(&args),
     }
 }
 

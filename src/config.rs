@@ -18,6 +18,9 @@ pub use crate::toml_reader::Fault;
 use crate::toml_reader::{self, Faults, Section};
 use crate::{bot, hardware, inbox, outbox};
 
+/// The example that is installed: every key with what it means. `vinculo setup-board` starts from it.
+pub const EXAMPLE: &str = include_str!("../systemd/vinculo.example.toml");
+
 /// Everything a person can set.
 #[derive(Clone, Debug)]
 pub struct Config {

@@ -63,9 +63,15 @@ pub async fn run(mut events: mpsc::Receiver<Event>, inbox: Inbox, outbox: Outbox
         if changed && settle.is_none() {
             settle = Some(Instant::now() + SETTLE);
         }
-        if !arrived.waiting.is_empty() && store(arrived, &inbox).await {
-            // One database: this commit covered what the outbox had written before.
-            settle = None;
+        if !arrived.waiting.is_empty() {
+            let stored = store(arrived, &inbox, &outbox).await;
+            if stored.is_some() {
+                // One database: this commit covered what the outbox had written before.
+                settle = None;
+            }
+            if stored == Some(true) {
+                settle = Some(Instant::now() + SETTLE);
+            }
         }
     }
     if settle.is_some()
@@ -108,14 +114,32 @@ fn take(event: Event, arrived: &mut Arrived, inbox: &Inbox, outbox: &Outbox) -> 
     })
 }
 
-async fn store(arrived: Arrived, inbox: &Inbox) -> bool {
+/// Whether the outbox wrote something afterwards; `None` when nothing was stored.
+async fn store(arrived: Arrived, inbox: &Inbox, outbox: &Outbox) -> Option<bool> {
     let result = inbox.append(&arrived.messages).await;
     if let Err(error) = &result {
         tracing::error!(%error, "messages were not stored; the service keeps them");
+    }
+    let mut changed = false;
+    if result.is_ok() {
+        // Before the session goes on: with the last message of a backlog the link is online, and
+        // what another box has sent meanwhile must not be sent again.
+        for message in arrived.messages.iter().filter(|message| message.from_me) {
+            changed |= sent_elsewhere(message, outbox);
+        }
     }
     for durable in arrived.waiting {
         // Who does not wait any more will see the message delivered again.
         let _ = durable.send(result.is_ok());
     }
-    result.is_ok()
+    result.is_ok().then_some(changed)
+}
+
+/// The service shows a message of our own account, so it has it: as good as an acknowledgement
+/// for one that waits under the same id, because another box on the number gave the same answer.
+fn sent_elsewhere(message: &Incoming, outbox: &Outbox) -> bool {
+    outbox.acked(&message.id, None).unwrap_or_else(|error| {
+        tracing::error!(%error, "an answer of the other box was not noted");
+        false
+    })
 }

@@ -46,6 +46,10 @@ pub use text::Language;
 /// How often the counters may change the picture: messages can come by the hundred.
 const COUNTERS_PACE: Duration = Duration::from_millis(250);
 
+/// How long a new count waits in any case: whoever counted has an answer to send first, and drawing
+/// takes the thread for milliseconds.
+const COUNTERS_LAG: Duration = Duration::from_millis(50);
+
 /// What the panel watches.
 #[derive(Clone, Debug)]
 pub struct Inputs {
@@ -100,6 +104,8 @@ pub struct Notices {
     pub store_set_aside: bool,
     /// The service refuses messages to new chats for a while (463, 475).
     pub sending_limited: bool,
+    /// Another box on this number answers, and this one listens whether it does.
+    pub listens: bool,
 }
 
 /// What does not change while the panel runs.
@@ -150,6 +156,7 @@ pub async fn run(
     let mut orders: JoinSet<Action> = JoinSet::new();
     let mut shown = None;
     let mut paced = Instant::now();
+    let mut counted_since = None;
     loop {
         let (picture, next) = model.picture(Instant::now(), wall::now().as_ref());
         if shown.as_ref() != Some(&picture) {
@@ -167,8 +174,9 @@ pub async fn run(
                 }
                 model.set_link(inputs.link.borrow_and_update().clone());
             }
-            () = counted(&mut inputs.counters, paced) => {
+            () = counted(&mut inputs.counters, paced, &mut counted_since) => {
                 paced = Instant::now() + COUNTERS_PACE;
+                counted_since = None;
                 model.set_counters(inputs.counters.borrow_and_update().clone());
             }
             () = changed(&mut inputs.notices) => {
@@ -204,12 +212,17 @@ async fn carry_out(session: &Handle, action: Action) -> Action {
     action
 }
 
-/// A change, but not before `paced`. Nothing is taken out of the watch here, so that dropping the
-/// future loses nothing.
-async fn counted(counters: &mut watch::Receiver<Counters>, paced: Instant) {
+/// A change, but not before `paced`, nor at once: `since` remembers when it was first seen. Nothing
+/// is taken out of the watch here, so that dropping the future loses nothing.
+async fn counted(
+    counters: &mut watch::Receiver<Counters>,
+    paced: Instant,
+    since: &mut Option<Instant>,
+) {
     changed(counters).await;
     counters.mark_changed();
-    tokio::time::sleep_until(paced).await;
+    let since = since.get_or_insert_with(Instant::now);
+    tokio::time::sleep_until(paced.max(*since + COUNTERS_LAG)).await;
 }
 
 /// A change; waits for ever where nobody can make one any more.

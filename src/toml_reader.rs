@@ -63,6 +63,7 @@ impl fmt::Display for Fault {
 pub struct Faults<'i> {
     input: &'i str,
     found: Vec<Fault>,
+    absent: Vec<String>,
 }
 
 impl<'i> Faults<'i> {
@@ -71,6 +72,7 @@ impl<'i> Faults<'i> {
         Self {
             input,
             found: Vec::new(),
+            absent: Vec::new(),
         }
     }
 
@@ -85,6 +87,11 @@ impl<'i> Faults<'i> {
             what: what.into(),
             remedy: remedy.into(),
         });
+    }
+
+    /// Every key that was asked for and is not in the text, as `section.key`.
+    pub fn absent(&self) -> &[String] {
+        &self.absent
     }
 
     /// Everything noted, in the order of lines.
@@ -255,8 +262,13 @@ impl<'t, 'i> Section<'t, 'i> {
             .map_or(0, |value| value.span().start)
     }
 
-    /// Notes every key that was not asked for.
+    /// Notes every key that was not asked for, and which of those asked for is absent.
     pub fn finish(self, faults: &mut Faults) {
+        for key in &self.known {
+            if self.table.is_none_or(|table| !table.contains_key(*key)) {
+                faults.absent.push(format!("{}.{key}", self.name));
+            }
+        }
         for key in self.table.into_iter().flat_map(|table| table.keys()) {
             let name: &str = key.get_ref();
             if self.known.contains(&name) {

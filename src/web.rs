@@ -13,6 +13,7 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::bot::Voice;
 use crate::hardware::{DisplayHealth, Frame, RemoteButton};
 use crate::message::Seq;
 use crate::outbox::Pending;
@@ -40,6 +41,8 @@ pub struct States {
     pub board: String,
     /// How the board's display is.
     pub display: watch::Receiver<DisplayHealth>,
+    /// Whether this box answers.
+    pub voice: watch::Receiver<Voice>,
 }
 
 /// Why there is nothing to listen on.

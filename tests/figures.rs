@@ -6,8 +6,8 @@
 //! cargo run --release --example figures -- [memory] [picture] [codes] [answers] [idle] [size]
 //! ```
 //!
-//! Without a name everything is measured. Times are taken from outside, so they contain the
-//! simulator's own work: they are upper bounds. Every figure is printed beside its budget; nothing
+//! Without a name everything is measured. Times are taken from outside the box: they are upper
+//! bounds. Every figure is printed beside its budget; nothing
 //! is judged here, because machines differ.
 
 #[path = "suite/process.rs"]
@@ -208,7 +208,7 @@ async fn codes(bench: &Bench, starts: usize) {
     );
 }
 
-/// From a customer's phone to the same phone and back, each time beside two bare syncs.
+/// From a customer's message in to the answer out, each time beside two bare syncs.
 async fn answers(bench: &Bench, running: &BoxProcess, questions: usize) -> anyhow::Result<()> {
     let (mut times, mut bare) = (Vec::new(), Vec::new());
     let mut file = File::create(bench.home.path().join("bare"))?;
@@ -230,20 +230,29 @@ async fn answers(bench: &Bench, running: &BoxProcess, questions: usize) -> anyho
     }
     tokio::time::sleep(QUIET).await;
     let bytes = (written(running.id())? - before) / questions.max(1) as u64;
-    println!("message in to answer shown: {}", Spread::of(&times));
-    println!("two bare fdatasyncs:        {}", Spread::of(&bare));
+    println!("message in to answer on the wire: {}", Spread::of(&times));
+    println!("two bare fdatasyncs:              {}", Spread::of(&bare));
     println!("  ratio: {} (budget for p99: 1.5)", ratios(&times, &bare));
     println!("written to disk per message with its answer: {bytes} bytes (no budget)");
     Ok(())
 }
 
+/// From the moment the simulator writes the question's frame until it has the answer's. The phone's
+/// and the server's own work, encryption above all, is before and behind that.
 async fn ask(sim: &Sim, turn: usize) -> anyhow::Result<Duration> {
     let shown = sim.inbox(ANA)?.len();
-    let began = Instant::now();
     sim.send_text(ANA, SHOP, &format!("pregunta {turn}"))?;
     sim.until(|view| (view.inbox(ANA).len() > shown).then_some(()))
         .await;
-    Ok(began.elapsed())
+    let passages = sim.passages();
+    let last = |from_client: bool| {
+        passages
+            .iter()
+            .rfind(|passage| passage.tag == "message" && passage.from_client == from_client)
+            .map(|passage| passage.at)
+            .context("a message on the wire")
+    };
+    Ok(last(true)?.duration_since(last(false)?))
 }
 
 /// What waited while the box was off, and the memory it takes to fetch it.

@@ -3,6 +3,7 @@
 
 use tokio::sync::watch;
 
+use crate::bot::Voice;
 use crate::inbox::Inbox;
 use crate::message::{Body, Incoming, Seq};
 use crate::outbox::{Outbox, Pending};
@@ -18,6 +19,7 @@ pub struct Tally {
     outbox: Outbox,
     counters: watch::Sender<Counters>,
     notices: watch::Sender<Notices>,
+    voice: watch::Receiver<Voice>,
     cursor: Seq,
     /// What the outbox had sent when it was last looked at.
     sent: u64,
@@ -31,6 +33,7 @@ impl Tally {
         inbox: Inbox,
         outbox: Outbox,
         notices: Notices,
+        voice: watch::Receiver<Voice>,
     ) -> (Self, watch::Receiver<Counters>, watch::Receiver<Notices>) {
         let (counters, counts) = watch::channel(Counters::default());
         let (notices, noticed) = watch::channel(notices);
@@ -41,6 +44,7 @@ impl Tally {
             outbox,
             counters,
             notices,
+            voice,
             cursor,
             sent,
             account: None,
@@ -72,7 +76,12 @@ impl Tally {
                 self.read_new()?;
                 self.take(*pending.borrow_and_update());
             }
+            let listens = *self.voice.borrow_and_update() == Voice::Listens;
+            self.notices.send_if_modified(|notices| {
+                std::mem::replace(&mut notices.listens, listens) != listens
+            });
             let changed = tokio::select! {
+                () = changed(&mut self.voice) => Ok(()),
                 changed = link.changed() => changed,
                 changed = seq.changed(), if !resetting => changed,
                 changed = pending.changed(), if !resetting => changed,
@@ -139,6 +148,13 @@ impl Tally {
         self.notices.send_if_modified(|notices| {
             std::mem::replace(&mut notices.sending_limited, now.limited) != now.limited
         });
+    }
+}
+
+/// A change; waits for ever where nobody can make one any more.
+async fn changed<T>(watch: &mut watch::Receiver<T>) {
+    if watch.changed().await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -7,13 +7,11 @@
 
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
-use super::Settings;
 use super::rules::Rule;
 use super::state::{ChatState, is_before, seconds};
 use super::words::words;
-use crate::message::{Body, ChatKind, Draft, Incoming, MessageId, ServerTime};
+use super::{Settings, mark};
+use crate::message::{Body, ChatKind, Draft, Incoming, ServerTime};
 
 /// What to do about a message.
 #[derive(Clone, Debug)]
@@ -59,7 +57,7 @@ pub fn decide<'a>(
         Ok((rule, text)) => Decision::Answer {
             rule,
             draft: Draft {
-                id: answer_id(message, rule),
+                id: mark::id(mark::part(message), &rule.key),
                 chat: message.chat.clone(),
                 text,
             },
@@ -113,25 +111,4 @@ fn answer<'a>(
 /// `at` is not longer ago than `span`. Of a moment in the future, it is not.
 fn within(at: ServerTime, span: Duration, now: ServerTime) -> bool {
     now.0.saturating_sub(at.0) <= seconds(span)
-}
-
-/// In the form the service's own clients give: `3EB0` and nine bytes in capital hex digits.
-fn answer_id(message: &Incoming, rule: &Rule) -> MessageId {
-    let mut digest = Sha256::new();
-    let sender = &message.sender;
-    let author = sender.number.as_deref().or(sender.lid.as_deref());
-    let parts: [&[u8]; 5] = [
-        b"answer",
-        message.chat.as_str().as_bytes(),
-        author.unwrap_or_default().as_bytes(),
-        message.id.0.as_bytes(),
-        &rule.key,
-    ];
-    for part in parts {
-        digest.update((part.len() as u64).to_be_bytes());
-        digest.update(part);
-    }
-    let digest = digest.finalize();
-    let hex = digest[..9].iter().map(|byte| format!("{byte:02X}"));
-    MessageId(format!("3EB0{}", hex.collect::<String>()))
 }

@@ -5,6 +5,7 @@
 mod killed;
 mod rules;
 mod running;
+mod two;
 
 use super::*;
 use crate::inbox::fixtures::{Disk, MONDAY_TEN, inbox, lid_only, number_only, owner, text};

@@ -40,11 +40,13 @@ pub fn check(name: &str) -> ExitCode {
     ExitCode::from(EXIT_UNAVAILABLE)
 }
 
-fn check_here(profile: &Profile) -> Vec<hardware::check::Lack> {
+/// What the board lacks on this machine.
+pub fn check_here(profile: &Profile) -> Vec<hardware::check::Lack> {
     hardware::check::check(profile, &Machine::this())
 }
 
-fn describe(name: &str, profile: &Profile) -> String {
+/// What a board is, how it is wired and what it needs.
+pub fn describe(name: &str, profile: &Profile) -> String {
     let mut text = format!("{name}: {}\n\n{}\n", profile.title, profile.wiring);
     if !profile.config_txt.is_empty() {
         text += "\nIn /boot/firmware/config.txt:\n";

@@ -1,5 +1,7 @@
 //! The sections that belong to one room each: the inbox, the outbox and the bot.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 
 use crate::toml_reader::{Faults, Section};
@@ -60,6 +62,18 @@ pub fn bot(top: &mut Section, faults: &mut Faults) -> bot::Settings {
     }
     if let Some(groups) = section.flag("groups", faults) {
         settings.groups = groups;
+    }
+    let takeover_at = section.offset("takeover_after");
+    if let Some(after) = section.duration("takeover_after", faults) {
+        if after < Duration::from_secs(1) || after >= settings.fresh_for {
+            faults.note(
+                takeover_at,
+                "`takeover_after` is less than a second, or as long as `max_age` and more",
+                "write something like \"90s\"; what is older than max_age is answered by nobody",
+            );
+        } else {
+            settings.takeover_after = after;
+        }
     }
     let zone_at = section.offset("time_zone");
     if let Some(name) = section.text("time_zone", faults) {

@@ -144,3 +144,80 @@ fn the_command_line_overrides_and_is_judged_the_same() {
     );
     assert!(Config::default().require_loopback().is_err());
 }
+
+/// The example with the lines that are switched off in it switched on: `#key`, but not `# a word`.
+fn switched_on(example: &str) -> String {
+    let on = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.is_empty() && !rest.starts_with(' ') => format!("{rest}\n"),
+        _ => format!("{line}\n"),
+    };
+    example.lines().map(on).collect()
+}
+
+#[test]
+fn the_example_explains_every_key_that_the_reader_knows() {
+    let text = switched_on(EXAMPLE);
+    let (table, errors) = DeTable::parse_recoverable(&text);
+    assert!(errors.is_empty(), "{errors:?}");
+    let mut faults = Faults::new(&text);
+    let config = build(table.get_ref(), &mut faults);
+    let absent = faults.absent().to_vec();
+    let found = faults.into_found();
+    assert!(found.is_empty(), "{found:#?}");
+    assert!(
+        absent.is_empty(),
+        "not in systemd/vinculo.example.toml: {absent:?}"
+    );
+    assert_eq!(config.bot.rules.iter().count(), 1);
+}
+
+#[test]
+fn a_key_that_the_example_lacks_would_be_noticed() {
+    let text = switched_on(EXAMPLE).replace("stay_available = false\n", "");
+    let (table, _) = DeTable::parse_recoverable(&text);
+    let mut faults = Faults::new(&text);
+    build(table.get_ref(), &mut faults);
+    assert_eq!(faults.absent(), ["link.stay_available"]);
+}
+
+#[test]
+fn what_the_example_calls_a_default_is_the_default() {
+    let as_it_is = Config::parse(EXAMPLE).unwrap();
+    let default = Config {
+        board: "headless".into(),
+        ..Config::default()
+    };
+    assert_eq!(format!("{as_it_is:?}"), format!("{default:?}"));
+    // Those that have no default, and the one that depends on who runs the program.
+    let shown = [
+        "phone_number =",
+        "production_numbers =",
+        "page =",
+        "time_zone =",
+        "data_dir =",
+    ];
+    let text = switched_on(EXAMPLE);
+    let (settings, _) = text.split_once("[[answer]]\n").unwrap();
+    let text: String = settings
+        .lines()
+        .filter(|line| !shown.iter().any(|key| line.starts_with(key)))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let spelled_out = Config::parse(&text).unwrap();
+    assert_eq!(format!("{spelled_out:?}"), format!("{default:?}"));
+}
+
+#[test]
+fn the_takeover_comes_while_somebody_still_wants_an_answer() {
+    let after =
+        |text: &str| Config::parse(&format!("[bot]\n{text}\n")).map(|c| c.bot.takeover_after);
+    assert_eq!(after("").unwrap().as_secs(), 90);
+    assert_eq!(after("takeover_after = \"30s\"").unwrap().as_secs(), 30);
+    for wrong in ["\"0s\"", "\"15m\"", "\"1h\""] {
+        let found = faults(&format!("[bot]\ntakeover_after = {wrong}\n"));
+        assert!(
+            found[0].starts_with("line 2: `takeover_after`"),
+            "{found:#?}"
+        );
+    }
+}

@@ -164,3 +164,30 @@ async fn a_login_tells_the_services_time_and_whose_messages_follow() {
     drop(events);
     task.await.unwrap();
 }
+
+#[tokio::test]
+async fn what_another_box_has_sent_waits_no_longer_once_the_session_goes_on() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let (inbox, outbox) = rooms(&store);
+    let draft = Draft {
+        id: MessageId("3EB0AA".to_owned()),
+        chat: by_number(1),
+        text: "hola".to_owned(),
+    };
+    outbox.enqueue(&draft).await.unwrap();
+    let (events, queue) = mpsc::channel(8);
+    let running = tokio::spawn(run(queue, inbox, outbox.clone()));
+    let mut shown = text(1, "3EB0AA", "hola");
+    shown.from_me = true;
+    let (durable, stored) = oneshot::channel();
+    let batch = vec![shown];
+    events
+        .send(Event::Messages { batch, durable })
+        .await
+        .unwrap();
+    assert!(stored.await.unwrap());
+    assert_eq!(outbox.delivery(&draft.id).unwrap(), Some(Delivery::Sent));
+    drop(events);
+    running.await.unwrap();
+}

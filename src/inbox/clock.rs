@@ -77,6 +77,17 @@ impl ServiceClock {
         }
     }
 
+    /// [`Self::now`] in milliseconds since 1970: for measuring waits of seconds.
+    pub fn millis(&self) -> i64 {
+        let reading = *self.lock();
+        let wall = || (self.wall)().0.saturating_mul(1000);
+        match reading {
+            Some(reading) if reading.sure => reading.millis(Instant::now()),
+            Some(reading) => reading.millis(Instant::now()).max(wall()),
+            None => wall(),
+        }
+    }
+
     /// The service's present, where it is sure; the wall clock is not asked.
     pub fn sure(&self) -> Option<ServerTime> {
         let reading = (*self.lock())?;
@@ -90,11 +101,12 @@ impl ServiceClock {
 
 impl Reading {
     fn at(&self, now: Instant) -> ServerTime {
-        let passed = now.saturating_duration_since(self.at).as_secs();
-        ServerTime(
-            self.time
-                .0
-                .saturating_add(i64::try_from(passed).unwrap_or(i64::MAX)),
-        )
+        ServerTime(self.millis(now).div_euclid(1000))
+    }
+
+    fn millis(&self, now: Instant) -> i64 {
+        let passed = now.saturating_duration_since(self.at).as_millis();
+        let passed = i64::try_from(passed).unwrap_or(i64::MAX);
+        self.time.0.saturating_mul(1000).saturating_add(passed)
     }
 }

@@ -43,6 +43,33 @@ impl Outbox {
         Ok(true)
     }
 
+    /// Takes back a draft that has not been put on the wire: it may be queued again, under the same
+    /// id. `true` when it is not in the queue any more, or never was; `false` when it has left, or
+    /// may have.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn withdraw(&self, id: &MessageId) -> Result<bool, StoreError> {
+        let live = self.live();
+        let Some(entry) = self.entry(id)? else {
+            return Ok(true);
+        };
+        if entry.state() != State::Pending || live.flights.knows(id) {
+            return Ok(false);
+        }
+        let mut meta = self.meta()?;
+        meta.pending = meta.pending.saturating_sub(1);
+        meta.pending_bytes = meta.pending_bytes.saturating_sub(entry.text.len() as u64);
+        let mut batch = Batch::default();
+        batch.delete(&self.0.queue, &entry.order.to_be_bytes());
+        batch.delete(&self.0.entries, entry.id.as_bytes());
+        batch.put(&self.0.meta, record::META, meta.bytes());
+        self.0.log.apply(batch)?;
+        drop(live);
+        self.publish()?;
+        Ok(true)
+    }
+
     fn give_up_all(&self, live: &mut Live) -> Result<u64, StoreError> {
         let mut from = Vec::new();
         let mut left = 0;

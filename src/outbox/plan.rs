@@ -125,6 +125,11 @@ impl Flights {
         self.broken = Some(now + pause.min(LONGEST_PAUSE));
     }
 
+    /// It was sent, or is being sent, and nothing is settled.
+    pub fn knows(&self, id: &MessageId) -> bool {
+        self.flights.contains_key(id)
+    }
+
     /// It is settled.
     pub fn land(&mut self, id: &MessageId) {
         self.flights.remove(id);

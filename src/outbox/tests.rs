@@ -264,3 +264,22 @@ fn refusals_are_final_or_for_a_while() {
         assert_eq!(seconds(code, before), expected, "{code} after {before}");
     }
 }
+
+#[tokio::test]
+async fn what_has_not_left_can_be_taken_back_and_queued_again() {
+    let disk = Disk::new();
+    let outbox = open(&disk.open());
+    for (n, name) in [(1, "A"), (2, "B")] {
+        outbox.enqueue(&draft(n, name)).await.unwrap();
+    }
+    assert!(outbox.take_off(&id("A")).unwrap().is_some());
+    assert!(!outbox.withdraw(&id("A")).unwrap(), "it may have left");
+    assert!(outbox.withdraw(&id("B")).unwrap());
+    assert!(outbox.withdraw(&id("B")).unwrap(), "it is gone");
+    assert_eq!(counts(&outbox), (1, 0));
+    assert_eq!(outbox.delivery(&id("B")).unwrap(), None);
+    let again = outbox.enqueue(&draft(2, "B")).await.unwrap();
+    assert_eq!(again, Enqueued::New);
+    outbox.acked(&id("B"), None).unwrap();
+    assert!(!outbox.withdraw(&id("B")).unwrap(), "the service has it");
+}

@@ -271,6 +271,7 @@ impl Model {
                 answered: self.counters.answered,
                 pending: self.counters.pending,
                 warning: self.warning(account),
+                listens: self.notices.listens,
             }),
             Link::Conflict { next_try } => Screen::Conflict {
                 until: next_try.and_then(|next_try| wall::moment(next_try, now, wall)),

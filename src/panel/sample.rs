@@ -92,6 +92,15 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
             Screen::Online(online(Some(Warning::PhoneUnseen))),
         ),
         (
+            "online_listens",
+            Screen::Online(Online {
+                answered: 0,
+                pending: 0,
+                listens: true,
+                ..online(None)
+            }),
+        ),
+        (
             "online_new",
             Screen::Online(Online {
                 name: String::new(),
@@ -197,6 +206,7 @@ fn online(warning: Option<Warning>) -> Online {
         answered: 97,
         pending: 2,
         warning,
+        listens: false,
     }
 }
 

@@ -121,6 +121,8 @@ pub struct Online {
     pub pending: u64,
     /// Something a person should know though the box is online.
     pub warning: Option<Warning>,
+    /// Another box answers; this one listens.
+    pub listens: bool,
 }
 
 /// The latest message.

@@ -88,6 +88,7 @@ pub struct Texts {
     pub resetting: Says,
     pub stuck: Says,
     pub online: &'static str,
+    pub listens: &'static str,
     pub no_messages: &'static str,
     pub received: &'static str,
     pub answered: &'static str,
@@ -238,6 +239,7 @@ static ES: Texts = Texts {
         "",
     ),
     online: "En línea",
+    listens: "Responde el otro equipo",
     no_messages: "Sin mensajes todavía",
     received: "Recibidos",
     answered: "Respondidos",
@@ -384,6 +386,7 @@ static EN: Texts = Texts {
         "",
     ),
     online: "Online",
+    listens: "The other box answers",
     no_messages: "No messages yet",
     received: "Received",
     answered: "Answered",
@@ -447,5 +450,28 @@ mod tests {
                 .collect()
         };
         assert_eq!(hints(&ES), hints(&EN));
+    }
+
+    /// Somebody who reads a word on the glass must find it in the README.
+    #[test]
+    fn the_readme_explains_every_screen_in_both_languages() {
+        let readme = include_str!("../../README.md");
+        let (english, spanish) = readme
+            .split_once("\n## Para el dueño de la caja\n")
+            .unwrap();
+        for (texts, readme) in [(&EN, english), (&ES, spanish)] {
+            let listed = format!("{texts:#?}");
+            let heads: Vec<_> = listed
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("head: \"")?.strip_suffix("\","))
+                .collect();
+            assert!(heads.len() > 20, "the listing lost its screens");
+            for head in heads {
+                assert!(
+                    readme.contains(head),
+                    "the README does not explain \"{head}\""
+                );
+            }
+        }
     }
 }

@@ -48,6 +48,7 @@ async fn stage(with_button: bool) -> Stage {
         outbox: outbox_watch,
         board: board.name,
         display: watch::channel(DisplayHealth::Shows).1,
+        voice: watch::channel(crate::bot::Voice::Listens).1,
     };
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -109,7 +110,7 @@ async fn the_status_tells_the_whole_box() {
     let expected = json!({
         "link": "resting", "number": null, "name": null, "since": null, "screen": "resting",
         "companions": null, "phone_unseen_days": null, "next_try": null, "reason": null,
-        "inbox": { "seq": 17 }, "outbox": { "pending": 2, "failed": 1 },
+        "voice": "listens", "inbox": { "seq": 17 }, "outbox": { "pending": 2, "failed": 1 },
         "version": env!("CARGO_PKG_VERSION"), "board": "headless",
         "display_fault": null,
     });

@@ -11,4 +11,5 @@ mod shop;
 mod states;
 mod story;
 mod town;
+mod voice;
 mod watchdog;

@@ -10,8 +10,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// How long a person would wait before calling the box broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a person would wait before calling the box broken: a minute, or as many seconds as
+/// `VINCULO_PATIENCE` says, for a box of another processor that runs in an emulator.
+pub fn patience() -> Duration {
+    let asked = std::env::var("VINCULO_PATIENCE");
+    Duration::from_secs(asked.map_or(60, |seconds| seconds.parse().unwrap()))
+}
+
 /// How often an outside observer looks. Another process can only be polled.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -26,8 +31,11 @@ pub struct BoxProcess {
     said: mpsc::Receiver<String>,
 }
 
-/// The example `box` beside this test's own binary.
+/// The example `box` beside this test's own binary, or what `VINCULO_BOX` names.
 pub fn box_binary() -> PathBuf {
+    if let Some(named) = std::env::var_os("VINCULO_BOX") {
+        return named.into();
+    }
     let test = std::env::current_exe().unwrap();
     test.parent()
         .unwrap()
@@ -76,7 +84,7 @@ impl BoxProcess {
         let mut before = Vec::new();
         let mut pictured = None;
         let web = loop {
-            let heard = said.recv_timeout(PATIENCE);
+            let heard = said.recv_timeout(patience());
             if heard
                 .as_ref()
                 .is_ok_and(|text| text.contains("the first picture is shown"))
@@ -129,7 +137,7 @@ impl BoxProcess {
     pub fn wait(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();
         let mut latest = None;
-        while began.elapsed() < PATIENCE {
+        while began.elapsed() < patience() {
             if let Some(status) = self.status() {
                 if holds(&status) {
                     return status;
@@ -140,7 +148,8 @@ impl BoxProcess {
         }
         let log: Vec<_> = self.said.try_iter().collect();
         panic!(
-            "{what}: not within {PATIENCE:?}; latest {latest:?}\n{}",
+            "{what}: not within {:?}; latest {latest:?}\n{}",
+            patience(),
             log.join("\n")
         );
     }
@@ -153,7 +162,7 @@ impl BoxProcess {
     /// Waits until the picture carries a QR, and reads it as a camera would: off the pixels.
     pub fn wait_qr(&self) -> String {
         let began = Instant::now();
-        while began.elapsed() < PATIENCE {
+        while began.elapsed() < patience() {
             let picture = self.screen();
             if let Some(text) = scan(&picture) {
                 return text;
@@ -161,7 +170,8 @@ impl BoxProcess {
             std::thread::park_timeout(LOOK_AGAIN);
         }
         panic!(
-            "no QR on the screen within {PATIENCE:?}; latest {:?}",
+            "no QR on the screen within {:?}; latest {:?}",
+            patience(),
             self.status()
         );
     }

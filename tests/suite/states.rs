@@ -103,3 +103,18 @@ async fn told_to_end_it_leaves_within_five_seconds_in_the_middle_of_its_work() {
     stalled.wait("the reset began", |status| status["link"] == "resetting");
     leaves("resetting", stalled);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_server_takes_the_link_and_the_box_yields_until_a_press() {
+    let town = Town::new().await;
+    let running = town.linked().await;
+    town.sim
+        .fault(Fault::new(Kind::ConflictReplaced).on(SHOP))
+        .unwrap();
+    running.wait_link("conflict");
+    running.terminate();
+    let running = town.start();
+    running.wait_link("conflict");
+    running.hold(PRESS);
+    running.wait_link("online");
+}

@@ -1,13 +1,8 @@
 //! A small town for the stories: a shop that has a box, and two who write to it.
 
-use std::time::Duration;
-
 use whatsim::{Options, Sim, View};
 
-use crate::process::BoxProcess;
-
-/// How long a person would wait before calling the box broken.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::process::{BoxProcess, patience};
 
 pub const SHOP: &str = "573000000001";
 pub const ANA: &str = "573000000002";
@@ -84,9 +79,11 @@ impl Town {
     /// Waits until the town is so, and says what it waited for if it never is.
     pub async fn until(&self, what: &str, holds: impl Fn(&mut View<'_>) -> bool) {
         let wait = self.sim.until(|view| holds(view).then_some(()));
-        tokio::time::timeout(PATIENCE, wait)
+        // Both the box and the town have to be waited for.
+        let patience = patience() * 2;
+        tokio::time::timeout(patience, wait)
             .await
-            .unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"));
+            .unwrap_or_else(|_| panic!("{what}: not within {patience:?}"));
     }
 
     /// Waits until a phone shows an answer to each of these texts, and checks their order.

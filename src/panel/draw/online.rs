@@ -45,6 +45,7 @@ pub fn glance(canvas: &mut Canvas, online: &Online, texts: &Texts) {
     if !roomy {
         let line = match warning {
             Some(warning) => warning.to_owned(),
+            None if online.listens => texts.listens.to_owned(),
             None => format!("{} {}", online.received, texts.received.to_lowercase()),
         };
         let style = Style::regular(shares.small, theme.ink).at(Across::Left, Along::Bottom);
@@ -59,6 +60,13 @@ pub fn glance(canvas: &mut Canvas, online: &Online, texts: &Texts) {
     latest(canvas, middle, warning, online.last.as_ref(), texts);
     let rule = Area::new(counters.x, counters.y, counters.w, (glass.h / 200).max(1));
     canvas.fill(rule, theme.line);
+    if online.listens {
+        // In place of the counters: how many this box answered is not what anybody asks it.
+        let style = Style::bold((shares.small * 5 / 6).max(8), theme.band(Severity::Ask).0)
+            .at(Across::Left, Along::Middle);
+        canvas.paragraph(counters, texts.listens, &style);
+        return;
+    }
     // Two columns want the width of four words.
     let (left, right) = match glass.w {
         ..200 => (counters, None),

@@ -10,6 +10,7 @@ use bytes::BytesMut;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -116,7 +117,9 @@ async fn converse(
     loop {
         let out = tokio::select! {
             frame = frame(&mut read, &mut incoming) => {
+                let at = Instant::now();
                 let stanza = open.open(frame?)?;
+                shared.peek(|world| world.tap.note(&stanza.tag, true, at));
                 tracing::trace!(socket = id, stanza = ?stanza, "in");
                 shared.with(|world| world.heard(id, &stanza));
                 continue;
@@ -126,9 +129,9 @@ async fn converse(
         match out {
             Out::Stanza(stanza) => {
                 tracing::trace!(socket = id, stanza = ?stanza, "out");
-                write
-                    .send(Message::Binary(seal.seal(&stanza)?.into()))
-                    .await?;
+                let frame = seal.seal(&stanza)?;
+                shared.peek(|world| world.tap.note(&stanza.tag, false, Instant::now()));
+                write.send(Message::Binary(frame.into())).await?;
             }
             Out::Garbage => {
                 let frame = frames::plain(&[0x5a; 48])?;

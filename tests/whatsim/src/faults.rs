@@ -1,8 +1,8 @@
 //! Faults on demand: what shall go wrong, for whom, how often. It decides; the places where things go
 //! wrong ask it. It must never strike a number it was not set for.
 //!
-//! A fault is for one `number` (all its linked devices, never its phone but with `ignore_retries`) or for everyone. There are
-//! two sorts:
+//! A fault is for one `number` (all its linked devices; its phone with `ignore_retries` alone), for
+//! one `device` of it, or for everyone. There are two sorts:
 //!
 //! | kind | when | what happens |
 //! |---|---|---|
@@ -23,7 +23,7 @@
 //! | `duplicate` | standing | messages arrive twice |
 //! | `reorder` | standing | a message arrives behind the one that follows it |
 //! | `ignore_retries` | standing | the number's phone does not answer retry receipts: what a device could not read is not sent again |
-//! | `clear` | at once | every fault set for this number (or for everyone) ends |
+//! | `clear` | at once | every fault set for this number and device (or for everyone) ends |
 //!
 //! `times` is how often it happens; without it a fault of the first sort happens once and a standing
 //! one until it is cleared. A fault of the first sort that finds fewer live connections than `times`
@@ -110,6 +110,9 @@ pub struct Fault {
     /// For this number; without it, for everyone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
+    /// For this linked device of the number; without it, for all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<u16>,
     /// What goes wrong.
     pub kind: Kind,
     /// A code, where the kind has one.
@@ -131,6 +134,7 @@ impl Fault {
     pub fn new(kind: Kind) -> Self {
         Self {
             number: None,
+            device: None,
             kind,
             code: None,
             times: None,
@@ -143,6 +147,13 @@ impl Fault {
     #[must_use]
     pub fn on(mut self, number: &str) -> Self {
         self.number = Some(number.into());
+        self
+    }
+
+    /// For one linked device of the number only.
+    #[must_use]
+    pub fn device(mut self, device: u16) -> Self {
+        self.device = Some(device);
         self
     }
 
@@ -175,6 +186,21 @@ impl Fault {
     }
 }
 
+/// Somebody a fault may be for: a number, and one of its linked devices.
+pub(crate) type Who<'a> = (&'a str, u16);
+
+impl Fault {
+    fn is_for(&self, who: Option<Who<'_>>) -> bool {
+        match (&self.number, who) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(wanted), Some((number, device))) => {
+                wanted == number && self.device.is_none_or(|wanted| wanted == device)
+            }
+        }
+    }
+}
+
 /// What is to become of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginVerdict {
@@ -195,14 +221,12 @@ pub struct Faults(Vec<Fault>);
 
 impl Faults {
     /// Uses a fault of one of these kinds up by one, if one is in force for the number.
-    fn take(&mut self, kinds: &[Kind], number: Option<&str>) -> Option<Fault> {
+    fn take(&mut self, kinds: &[Kind], who: Option<Who<'_>>) -> Option<Fault> {
         let now = crate::unix_now();
         self.0
             .retain(|fault| fault.times != Some(0) && fault.until.is_none_or(|until| until > now));
-        let fault = self.0.iter_mut().find(|fault| {
-            kinds.contains(&fault.kind)
-                && (fault.number.is_none() || fault.number.as_deref() == number)
-        })?;
+        let strikes = |fault: &&mut Fault| kinds.contains(&fault.kind) && fault.is_for(who);
+        let fault = self.0.iter_mut().find(strikes)?;
         let found = fault.clone();
         if let Some(times) = &mut fault.times {
             *times -= 1;
@@ -210,15 +234,15 @@ impl Faults {
         Some(found)
     }
 
-    /// How late the next stanza for a number is.
-    pub(crate) fn delay(&mut self, number: Option<&str>) -> Option<Duration> {
-        let fault = self.take(&[Kind::Delay], number)?;
+    /// How late the next stanza for a device is.
+    pub(crate) fn delay(&mut self, who: Option<Who<'_>>) -> Option<Duration> {
+        let fault = self.take(&[Kind::Delay], who)?;
         Some(Duration::from_millis(fault.delay_ms.unwrap_or(1000)))
     }
 
-    /// What becomes of a login of a number.
-    pub(crate) fn login(&mut self, number: &str, now: u64) -> LoginVerdict {
-        self.verdict(Some(number), now)
+    /// What becomes of a login of a device.
+    pub(crate) fn login(&mut self, who: Who<'_>, now: u64) -> LoginVerdict {
+        self.verdict(Some(who), now)
     }
 
     /// What becomes of a client that wants to be linked.
@@ -226,9 +250,9 @@ impl Faults {
         self.verdict(None, crate::unix_now())
     }
 
-    fn verdict(&mut self, number: Option<&str>, now: u64) -> LoginVerdict {
+    fn verdict(&mut self, who: Option<Who<'_>>, now: u64) -> LoginVerdict {
         let kinds = [Kind::Failure, Kind::TempBan, Kind::RefuseLogin];
-        let Some(fault) = self.take(&kinds, number) else {
+        let Some(fault) = self.take(&kinds, who) else {
             return LoginVerdict::Admit;
         };
         let reason = match fault.kind {
@@ -243,29 +267,29 @@ impl Faults {
     }
 
     /// Whether the ack of a message is withheld.
-    pub(crate) fn withholds_ack(&mut self, number: &str) -> bool {
-        self.take(&[Kind::WithholdAcks], Some(number)).is_some()
+    pub(crate) fn withholds_ack(&mut self, who: Who<'_>) -> bool {
+        self.take(&[Kind::WithholdAcks], Some(who)).is_some()
     }
 
     /// The code a message is refused with.
-    pub(crate) fn refuses(&mut self, number: &str) -> Option<u16> {
-        let fault = self.take(&[Kind::RefuseAcks], Some(number))?;
+    pub(crate) fn refuses(&mut self, who: Who<'_>) -> Option<u16> {
+        let fault = self.take(&[Kind::RefuseAcks], Some(who))?;
         Some(fault.code.unwrap_or(463))
     }
 
     /// Whether a number's phone leaves a retry receipt unanswered.
     pub(crate) fn ignores_retry(&mut self, number: &str) -> bool {
-        self.take(&[Kind::IgnoreRetries], Some(number)).is_some()
+        self.take(&[Kind::IgnoreRetries], Some((number, 0))).is_some()
     }
 
     /// Whether a message arrives twice.
-    fn duplicates(&mut self, number: Option<&str>) -> bool {
-        self.take(&[Kind::Duplicate], number).is_some()
+    fn duplicates(&mut self, who: Option<Who<'_>>) -> bool {
+        self.take(&[Kind::Duplicate], who).is_some()
     }
 
     /// Whether a message waits for the next one.
-    fn reorders(&mut self, number: Option<&str>) -> bool {
-        self.take(&[Kind::Reorder], number).is_some()
+    fn reorders(&mut self, who: Option<Who<'_>>) -> bool {
+        self.take(&[Kind::Reorder], who).is_some()
     }
 }
 
@@ -280,10 +304,19 @@ mod tests {
         let mut faults = Faults(vec![
             Fault::new(Kind::RefuseAcks).on("573000000001").times(2),
         ]);
-        assert_eq!(faults.refuses("573000000002"), None);
-        assert_eq!(faults.refuses("573000000001"), Some(463));
-        assert_eq!(faults.refuses("573000000001"), Some(463));
-        assert_eq!(faults.refuses("573000000001"), None);
+        assert_eq!(faults.refuses(("573000000002", 1)), None);
+        assert_eq!(faults.refuses(("573000000001", 1)), Some(463));
+        assert_eq!(faults.refuses(("573000000001", 2)), Some(463));
+        assert_eq!(faults.refuses(("573000000001", 1)), None);
+    }
+
+    #[test]
+    fn a_fault_for_one_device_spares_the_others() {
+        let fault = Fault::new(Kind::WithholdAcks).on("573000000001").device(2);
+        let mut faults = Faults(vec![fault]);
+        assert!(!faults.withholds_ack(("573000000001", 1)));
+        assert!(faults.withholds_ack(("573000000001", 2)));
+        assert!(!faults.withholds_ack(("573000000002", 2)));
     }
 
     #[test]
@@ -293,18 +326,18 @@ mod tests {
             Fault::new(Kind::TempBan).times(1).until(now + 90),
             Fault::new(Kind::TempBan).times(1),
         ]);
-        let LoginVerdict::Refuse { reason, expire } = faults.login("573000000001", now) else {
+        let LoginVerdict::Refuse { reason, expire } = faults.login(("573000000001", 1), now) else {
             unreachable!("not refused");
         };
         assert_eq!((reason, expire), (402, Some(90)));
         assert_eq!(
-            faults.login("573000000001", now),
+            faults.login(("573000000001", 1), now),
             LoginVerdict::Refuse {
                 reason: 402,
                 expire: None
             }
         );
-        assert_eq!(faults.login("573000000001", now), LoginVerdict::Admit);
+        assert_eq!(faults.login(("573000000001", 1), now), LoginVerdict::Admit);
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! | [`registration`], [`pairing_code`], [`login`] | linking and logging in |
 //! | [`routing`], [`groups`] | messages, receipts, groups |
 //! | [`iq`], [`prekeys`], [`usync`], [`appstate`], [`settings`] | queries |
-//! | [`faults`], [`counters`] | what goes wrong, what is counted |
+//! | [`faults`], [`counters`], [`tap`] | what goes wrong, what is counted, when it passed |
 //! | **doors** | |
 //! | [`sim`], [`control`] | the library's and the program's |
 //! | [`phone`], [`directory`] | the primary devices, and what they may ask |
@@ -45,6 +45,7 @@ pub mod shared;
 pub mod sim;
 pub mod socket;
 pub mod stanza;
+pub mod tap;
 pub mod usync;
 pub mod world;
 

@@ -37,7 +37,8 @@ impl World {
     fn login(&mut self, id: SocketId, number: u64, device: u32) {
         let number = number.to_string();
         let now = self.now();
-        if let LoginVerdict::Refuse { reason, expire } = self.faults.login(&number, now) {
+        let named = u16::try_from(device).unwrap_or(u16::MAX);
+        if let LoginVerdict::Refuse { reason, expire } = self.faults.login((&number, named), now) {
             return self.fail(id, reason, expire);
         }
         let client_static = self.sockets.get(&id).map(|socket| socket.client_static);
@@ -73,7 +74,7 @@ impl World {
             .children([stanza::leaf("routing_info", ROUTING_INFO)])
             .build();
         self.write(id, stanza::ib(routing));
-        self.strike_after_login(&number);
+        self.strike_after_login(&number, named);
     }
 
     /// Throws an older connection out because another one took its keys.

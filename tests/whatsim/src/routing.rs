@@ -83,7 +83,7 @@ impl World {
         };
         let number = self.accounts[from.account].number.clone();
         let is_phone = from.device == 0;
-        if !is_phone && let Some(code) = self.faults.refuses(&number) {
+        if !is_phone && let Some(code) = self.faults.refuses((&number, from.device)) {
             return self.acknowledge(from, stanza, vec![("error", code.to_string())]);
         }
         let copies = match to.server {
@@ -105,7 +105,7 @@ impl World {
             self.copy(from, stanza, &to, &device, encs);
         }
         self.accounts[from.account].sent_mut(&id).server = true;
-        if !is_phone && self.faults.withholds_ack(&number) {
+        if !is_phone && self.faults.withholds_ack((&number, from.device)) {
             return;
         }
         let more = missed.map(|phash| ("phash", phash));

@@ -19,6 +19,7 @@ use crate::counters::Snapshot;
 use crate::error::SimError;
 use crate::faults::Fault;
 use crate::shared::Shared;
+use crate::tap::Passage;
 use crate::world::World;
 
 /// How a simulator is started.
@@ -249,6 +250,11 @@ impl Sim {
     /// The counters.
     pub fn counters(&self) -> Snapshot {
         self.shared.peek(|world| world.snapshot())
+    }
+
+    /// The latest stanzas on the wire, the oldest first.
+    pub fn passages(&self) -> Vec<Passage> {
+        self.shared.peek(|world| world.tap.latest())
     }
 
     /// Waits until `look` finds something in what can be seen of the simulator. It is asked again

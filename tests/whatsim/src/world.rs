@@ -20,6 +20,7 @@ use crate::queue::Queue;
 use crate::registration::Ref;
 use crate::socket::{Next, Out, Socket, SocketId};
 use crate::stanza::{self, attr};
+use crate::tap::Tap;
 
 /// The server's state.
 pub struct World {
@@ -32,6 +33,7 @@ pub struct World {
     pub(crate) groups: BTreeMap<String, Group>,
     pub(crate) counters: Counters,
     pub(crate) faults: Faults,
+    pub(crate) tap: Tap,
     /// Stanzas that wait for a phone in this process.
     phone_inbox: VecDeque<(usize, Node)>,
     next_socket: SocketId,
@@ -53,6 +55,7 @@ impl World {
             groups: BTreeMap::new(),
             counters: Counters::default(),
             faults: Faults::default(),
+            tap: Tap::default(),
             phone_inbox: VecDeque::new(),
             next_socket: 1,
             next_id: 1,
@@ -156,20 +159,23 @@ impl World {
 
     /// Writes a stanza to a connection, whoever is behind it, after any fault had its say.
     pub(crate) fn write(&mut self, socket: SocketId, stanza: Node) {
-        let number = self.number_on(socket);
+        let who = self.who_on(socket);
         let due = self
             .faults
-            .delay(number.as_deref())
+            .delay(
+                who.as_ref()
+                    .map(|(number, device)| (number.as_str(), *device)),
+            )
             .map(|wait| Instant::now() + wait);
         if let Some(socket) = self.sockets.get_mut(&socket) {
             socket.put(Out::Stanza(stanza), due);
         }
     }
 
-    /// The number whose device is on a connection.
-    pub(crate) fn number_on(&self, socket: SocketId) -> Option<String> {
+    /// The number whose device is on a connection, and which of its devices.
+    pub(crate) fn who_on(&self, socket: SocketId) -> Option<(String, u16)> {
         let device = self.sockets.get(&socket)?.device?;
-        Some(self.accounts[device.account].number.clone())
+        Some((self.accounts[device.account].number.clone(), device.device))
     }
 
     /// Hands a stanza to a device: at once to a phone, through its queue to a companion. What needs

@@ -22,6 +22,8 @@ impl World {
     pub fn fault(&mut self, fault: Fault) -> Result<(), SimError> {
         if let Some(number) = &fault.number {
             self.account(number)?;
+        } else if fault.device.is_some() {
+            return Err(SimError::BadFault("a device needs its number".into()));
         }
         if fault.times == Some(0) {
             return Err(SimError::BadFault("times is at least 1".into()));
@@ -30,7 +32,9 @@ impl World {
             return Err(SimError::BadFault("a delay needs delay_ms".into()));
         }
         if fault.kind == Kind::Clear {
-            self.faults.0.retain(|other| other.number != fault.number);
+            let same =
+                |other: &Fault| (&other.number, other.device) == (&fault.number, fault.device);
+            self.faults.0.retain(|other| !same(other));
             return Ok(());
         }
         if !fault.kind.strikes_at_once() {
@@ -46,7 +50,13 @@ impl World {
             .collect();
         let live: Vec<SocketId> = live
             .into_iter()
-            .filter(|id| fault.number.is_none() || self.number_on(*id) == fault.number)
+            .filter(|id| {
+                let who = self.who_on(*id);
+                fault.is_for(
+                    who.as_ref()
+                        .map(|(number, device)| (number.as_str(), *device)),
+                )
+            })
             .collect();
         if !live.is_empty() {
             left -= 1;
@@ -64,7 +74,7 @@ impl World {
     }
 
     /// A fault that waited for a login strikes it.
-    pub(crate) fn strike_after_login(&mut self, number: &str) {
+    pub(crate) fn strike_after_login(&mut self, number: &str, device: u16) {
         let kinds = [
             Kind::Drop,
             Kind::Stall,
@@ -74,14 +84,14 @@ impl World {
             Kind::CorruptFrame,
             Kind::DowngradeWebclient,
         ];
-        let Some(fault) = self.faults.take(&kinds, Some(number)) else {
+        let Some(fault) = self.faults.take(&kinds, Some((number, device))) else {
             return;
         };
         let newest = self
             .sockets
             .iter()
             .rev()
-            .find(|(id, _)| self.number_on(**id).as_deref() == Some(number))
+            .find(|(id, _)| self.who_on(**id) == Some((number.to_owned(), device)))
             .map(|(id, _)| *id);
         if let Some(id) = newest {
             self.strike(id, &fault);
@@ -155,19 +165,21 @@ impl World {
         if stanza.tag != "message" {
             return self.write(id, stanza);
         }
-        let number = self.number_on(id);
-        let number = number.as_deref();
+        let who = self.who_on(id);
+        let who = who
+            .as_ref()
+            .map(|(number, device)| (number.as_str(), *device));
         let held = self
             .sockets
             .get_mut(&id)
             .and_then(|socket| socket.held.take());
-        if held.is_none() && self.faults.reorders(number) {
+        if held.is_none() && self.faults.reorders(who) {
             if let Some(socket) = self.sockets.get_mut(&id) {
                 socket.held = Some(stanza);
             }
             return;
         }
-        if self.faults.duplicates(number) {
+        if self.faults.duplicates(who) {
             self.write(id, stanza.clone());
         }
         self.write(id, stanza);
