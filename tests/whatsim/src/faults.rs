@@ -279,7 +279,8 @@ impl Faults {
 
     /// Whether a number's phone leaves a retry receipt unanswered.
     pub(crate) fn ignores_retry(&mut self, number: &str) -> bool {
-        self.take(&[Kind::IgnoreRetries], Some((number, 0))).is_some()
+        self.take(&[Kind::IgnoreRetries], Some((number, 0)))
+            .is_some()
     }
 
     /// Whether a message arrives twice.
