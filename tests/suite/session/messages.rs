@@ -106,3 +106,62 @@ async fn what_waited_arrives_in_order_once() {
         .expect("all acknowledged");
     second.stop().await;
 }
+
+#[tokio::test]
+async fn what_its_sender_does_not_send_again_is_recovered_from_the_owners_phone() {
+    let (sim, dir) = (sim(1).await, TempDir::new().unwrap());
+    let mut running = Running::start(&sim, dir.path(), 1);
+    running.link_to(&sim).await;
+    let Link::Online(account) = running.online().await else {
+        panic!("not online");
+    };
+    sim.send_text(CUSTOMER, OWNER, "primero").unwrap();
+    running
+        .told("the first", |told| !told.messages.is_empty())
+        .await;
+    let id = MessageId("3EB0C0FFEE0000000002".to_owned());
+    let draft = Draft {
+        id: id.clone(),
+        chat: ChatId::new(format!("{CUSTOMER}@s.whatsapp.net")),
+        text: "buenas".to_owned(),
+    };
+    running.handle.send(draft).await.unwrap();
+    running
+        .told("the delivery", |told| told.delivered.contains(&id))
+        .await;
+    running.stop().await;
+    // The box has lost what it shares with the customer, and the customer's phone is deaf to it.
+    let store = Store::open(dir.path()).unwrap();
+    let sessions = store.link().space("session");
+    let mut batch = vinculo::store::Batch::default();
+    let own = [Some(account.number), account.lid].map(Option::unwrap_or_default);
+    for (address, _) in sessions.scan(b"", 100).unwrap() {
+        let name = String::from_utf8_lossy(&address).into_owned();
+        if !own.iter().any(|own| name.starts_with(own)) {
+            batch.delete(&sessions, &address);
+        }
+    }
+    store.link().apply(batch).unwrap();
+    store.link().commit().await.unwrap();
+    drop((sessions, store));
+    sim.fault(Fault::new(Kind::IgnoreRetries).on(CUSTOMER))
+        .unwrap();
+    let second = sim.send_text(CUSTOMER, OWNER, "segundo").unwrap();
+    let mut running = Running::start(&sim, dir.path(), 1);
+    let told = running
+        .told("the second, from the owner's phone", |told| {
+            let mut read = told
+                .messages
+                .iter()
+                .filter(|message| message.id.0 == second);
+            read.any(|message| message.body == Body::Text("segundo".to_owned()))
+        })
+        .await;
+    // It was shown as unreadable first, and recovered past the hook.
+    let mut bodies = told
+        .messages
+        .iter()
+        .filter(|message| message.id.0 == second);
+    assert_eq!(bodies.next().unwrap().body, Body::Undecryptable);
+    running.stop().await;
+}
