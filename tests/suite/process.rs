@@ -17,6 +17,13 @@ pub fn patience() -> Duration {
     Duration::from_secs(asked.map_or(60, |seconds| seconds.parse().unwrap()))
 }
 
+/// How long a box may take to leave when it is told to: five seconds, and in an emulator as much more as
+/// `VINCULO_PATIENCE` grants.
+#[allow(dead_code, reason = "the suite uses it, the measurements do not")]
+pub fn farewell() -> Duration {
+    patience() / 12
+}
+
 /// How often an outside observer looks. Another process can only be polled.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 

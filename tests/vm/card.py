@@ -22,9 +22,11 @@ ABILITIES = 1 | 4 | 8 | 32 | 64
 
 
 class Card:
-    """A card in a slot. `cut` is what the end of the power does to it."""
+    """A card in a slot. `cut` is what the end of the power does to it. One that is not honest says
+    that it has flushed and has not: a box on it must lose something, or the test tests nothing."""
 
-    def __init__(self, path, slot, seed):
+    def __init__(self, path, slot, seed, honest=True):
+        self.honest = honest
         self.file = open(path, "r+b", buffering=0)
         self.size = os.fstat(self.file.fileno()).st_size
         self.chance = random.Random(seed)
@@ -116,7 +118,7 @@ class Card:
                 return False
             self.writes += 1
             self._write(at, written, flags & FORCE_UNIT_ACCESS)
-        elif kind == FLUSH:
+        elif kind == FLUSH and self.honest:
             self._flush()
         peer.sendall(struct.pack(">IIQ", ANSWER, 0, cookie) + data)
         return True
@@ -140,7 +142,7 @@ class Card:
             data = bytes(whole)
         for block in range(first, last + 1):
             piece = data[(block - first) * BLOCK : (block - first + 1) * BLOCK]
-            if through:
+            if through and self.honest:
                 self.cached.pop(block, None)
                 self._keep(block, piece)
             else:

@@ -29,7 +29,8 @@ class Machine:
 
     def __init__(self, cache, run, whatsim_port, seed=0):
         self.run = run
-        self.card = Card(f"{run}/card", f"{run}/slot", seed)
+        honest = os.environ.get("CARD") != "lies"
+        self.card = Card(f"{run}/card", f"{run}/slot", seed, honest)
         self.web = free_port()
         relay = f"{sys.executable} {HERE}/relay.py {whatsim_port}"
         for door in ("monitor", "driver"):

@@ -1,11 +1,12 @@
 """A box in a shop: it starts with the power, answers, and bears what shops do to it."""
 
+import os
 import random
 import time
 
 from stage import Failure
 
-CUTS = 20
+CUTS = int(os.environ.get("CUTS") or 20)
 # About as many as two questions and their answers cost.
 WRITES = 30
 
@@ -180,6 +181,7 @@ def damaged(stage):
 def spoil(machine, database):
     machine.must(
         "systemctl stop vinculo; "
-        f"dd if=/dev/urandom of=/var/lib/vinculo/{database}/db bs=4k count=64 conv=notrunc status=none; "
+        f"db=/var/lib/vinculo/{database}/db; "
+        "head --bytes=$(stat --format=%s $db) /dev/urandom | dd of=$db conv=notrunc status=none; "
         "systemctl start --no-block vinculo"
     )

@@ -15,7 +15,9 @@ cp -a "$cache/root/." "$root"
 
 if [ -n "$package" ]; then
     cp "$package" "$root/tmp/vinculo.deb"
-    chroot "$root" dpkg --force-depends -i /tmp/vinculo.deb
+    # Its scripts want /proc; the mount ends with them.
+    unshare --mount sh -c "mount -t proc proc '$root/proc' &&
+        exec chroot '$root' dpkg -i /tmp/vinculo.deb"
     rm "$root/tmp/vinculo.deb"
 else
     units=$root/etc/systemd
