@@ -30,6 +30,7 @@ use crate::supervisor::Supervisor;
 use crate::watchdog::{ServiceManager, Watchdog};
 use crate::{dispatch, web};
 
+pub(crate) mod room;
 mod tally;
 
 use tally::Tally;
@@ -99,6 +100,7 @@ impl Appliance {
         ready: impl FnOnce(Doors),
     ) -> anyhow::Result<()> {
         let config = self.config;
+        let mut stop = pin!(stop);
 
         // A splash before anything that can take time or fail.
         let board = hardware::open(&config.board, None, &self.log)?;
@@ -112,8 +114,37 @@ impl Appliance {
         let (frames, frame) = panel::frames(&panel_settings);
         let display = hardware::drive(board.display, frame.clone()).context("the display")?;
 
-        // What keeps messages comes before what lets them arrive.
-        let store = open(&config, self.flavor)?;
+        // What keeps messages comes before what lets them arrive; on a full disk nothing does.
+        let clock = Clock::scaled(self.time_scale);
+        let mut may_open = !room::was_missed() || !room::is_missing(&config.data_dir).await;
+        let store = loop {
+            if may_open {
+                match open(&config, self.flavor) {
+                    Ok(store) => break store,
+                    Err(error) if !room::is_missing(&config.data_dir).await => return Err(error),
+                    Err(error) => tracing::error!(error = format!("{error:#}"), "cannot begin"),
+                }
+            }
+            let listener = web::bind(config.web).await?;
+            tracing::info!(address = %listener.local_addr()?, "status page listens");
+            self.manager.ready();
+            let faces = room::Faces {
+                frames: &frames,
+                display: display.health(),
+                look: panel_settings.look(),
+                board: &board.name,
+            };
+            let watchdog = Watchdog::new(self.manager.clone());
+            tokio::select! {
+                () = room::wait(&config.data_dir, clock, listener, faces) => may_open = true,
+                () = watchdog.run() => {}
+                () = &mut stop => {
+                    drop(frames);
+                    display.join();
+                    return Ok(());
+                }
+            }
+        };
         let service = ServiceClock::default();
         let inbox =
             Inbox::open(&store, config.inbox, service.clone()).context("opening the inbox")?;
@@ -125,7 +156,7 @@ impl Appliance {
             session_settings(&config),
             store.clone(),
             events,
-            Clock::scaled(self.time_scale),
+            clock,
             stopped.clone(),
         );
         let link = handle.link();
@@ -230,13 +261,15 @@ impl Appliance {
             web: web_address,
         });
 
-        let mut stop = pin!(stop);
         let mut quit = pin!(quit(board.quit));
         let ended = loop {
             tokio::select! {
                 () = &mut stop => break Ok(()),
                 () = &mut quit => break Ok(()),
                 error = tasks.first_failure() => break Err(error),
+                error = store.failed() => {
+                    break Err(anyhow::Error::new(error).context("the store takes nothing more"));
+                }
                 ended = &mut session => break Err(ended_early("session", ended.map(|end| end.err()))),
                 ended = &mut dispatch => break Err(ended_early("dispatch", ended.map(|()| None))),
                 () = pulse.beat() => {}

@@ -122,7 +122,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn look(&self) -> Look {
+    /// How this is drawn.
+    pub fn look(&self) -> Look {
         Look {
             glass: self.glass,
             language: self.language,

@@ -111,6 +111,7 @@ fn message<'t>(screen: &Screen, texts: &'t Texts) -> Option<(Severity, &'t Says)
         Screen::RateLimited { .. } => (Severity::Warn, &texts.rate_limited),
         Screen::Stopped(StopReason::Refused(_)) => (Severity::Bad, &texts.stopped_refused),
         Screen::Stopped(StopReason::MarkedDirectory) => (Severity::Bad, &texts.stopped_marked),
+        Screen::Stopped(StopReason::NoRoom) => (Severity::Bad, &texts.stopped_full),
         Screen::Resetting => (Severity::Busy, &texts.resetting),
         Screen::Stuck => (Severity::Warn, &texts.stuck),
         Screen::PairingCode { .. } => (Severity::Ask, &texts.pairing_code),

@@ -122,6 +122,7 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
             "stopped_marked",
             Screen::Stopped(StopReason::MarkedDirectory),
         ),
+        ("stopped_full", Screen::Stopped(StopReason::NoRoom)),
     ]);
     named
 }

@@ -80,6 +80,7 @@ pub struct Texts {
     pub rate_limited_until: &'static str,
     pub stopped_refused: Says,
     pub stopped_marked: Says,
+    pub stopped_full: Says,
     pub hold: Says,
     pub resetting: Says,
     pub stuck: Says,
@@ -206,6 +207,11 @@ static ES: Texts = Texts {
         "Estos datos son de una prueba. Borre la carpeta de datos.",
         "",
     ),
+    stopped_full: says(
+        "Disco lleno",
+        "Libere espacio en la tarjeta. Sigue solo.",
+        "",
+    ),
     hold: says("Desvincular", "Suelte para cancelar", ""),
     resetting: says(
         "Borrando todo",
@@ -330,6 +336,11 @@ static EN: Texts = Texts {
     stopped_marked: says(
         "Stopped",
         "This data belongs to a test. Delete the data directory.",
+        "",
+    ),
+    stopped_full: says(
+        "Disk full",
+        "Make room on the card. It goes on by itself.",
         "",
     ),
     hold: says("Unlink", "Let go to cancel", ""),

@@ -117,6 +117,19 @@ pub enum StopReason {
     Refused(u16),
     /// The data directory was written by a test program and must not meet the real service.
     MarkedDirectory,
+    /// The disk is full. The one that ends by itself, when there is room again.
+    NoRoom,
+}
+
+impl StopReason {
+    /// The reason's name in the status page.
+    pub fn name(&self) -> &'static str {
+        match self {
+            StopReason::Refused(_) => "refused",
+            StopReason::MarkedDirectory => "marked_directory",
+            StopReason::NoRoom => "no_room",
+        }
+    }
 }
 
 impl Link {

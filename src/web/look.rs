@@ -27,6 +27,8 @@ pub struct Status {
     link: &'static str,
     number: Option<String>,
     name: Option<String>,
+    /// Why it is stopped, where it is.
+    stopped_by: Option<&'static str>,
     /// Since when it is online without a break, as RFC 3339 in UTC; `null` when it is not.
     since: Option<String>,
     screen: &'static str,
@@ -61,6 +63,10 @@ pub async fn status(State(states): State<States>) -> Json<Status> {
         link: link.name(),
         number: account.map(|account| account.number.clone()),
         name: account.map(|account| account.name.clone()),
+        stopped_by: match &link {
+            Link::Stopped { reason } => Some(reason.name()),
+            _ => None,
+        },
         since: account.and_then(since),
         screen: states.frames.borrow().screen,
         inbox: Inbox {

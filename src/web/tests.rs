@@ -111,6 +111,7 @@ async fn the_status_tells_the_whole_box() {
         "inbox": { "seq": 17 }, "outbox": { "pending": 2, "failed": 1 },
         "version": env!("CARGO_PKG_VERSION"), "board": "headless",
         "display_fault": null,
+        "stopped_by": null,
     });
     assert_eq!(told, expected);
 

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod cut;
+mod full;
 mod process;
 mod session;
 mod shop;
