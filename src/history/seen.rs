@@ -117,6 +117,10 @@ impl Seen {
             Link::Stopped {
                 reason: StopReason::MarkedDirectory,
             } => Event::new(What::Stopped).because(Cause::MarkedDirectory),
+            // Without a store there is no history either.
+            Link::Stopped {
+                reason: StopReason::NoRoom,
+            } => return None,
             Link::Stopped {
                 reason: StopReason::ProductionNumber,
             } => Event::new(What::Stopped)

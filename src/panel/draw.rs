@@ -7,7 +7,7 @@ use super::area::Area;
 use super::canvas::Canvas;
 use super::fit::{Across, Along, Style};
 use super::model::Picture;
-use super::screen::{Fault, Screen};
+use super::screen::Screen;
 use super::text::{Language, Says, Texts, fill};
 use super::theme::Severity;
 use crate::hardware::{Frame, Glass};
@@ -120,10 +120,10 @@ fn message<'t>(screen: &Screen, texts: &'t Texts) -> Option<(Severity, &'t Says)
         Screen::Stopped(StopReason::Refused(_)) => (Severity::Bad, &texts.stopped_refused),
         Screen::Stopped(StopReason::MarkedDirectory) => (Severity::Bad, &texts.stopped_marked),
         Screen::Stopped(StopReason::ProductionNumber) => (Severity::Bad, &texts.stopped_production),
+        Screen::Stopped(StopReason::NoRoom) => (Severity::Bad, &texts.card_full),
         Screen::Resetting => (Severity::Busy, &texts.resetting),
         Screen::Stuck => (Severity::Warn, &texts.stuck),
-        Screen::Fault(Fault::CardFull) => (Severity::Bad, &texts.card_full),
-        Screen::Fault(Fault::Card) => (Severity::Bad, &texts.card_fault),
+        Screen::CardFault => (Severity::Bad, &texts.card_fault),
         Screen::PairingCode { .. } => (Severity::Ask, &texts.pairing_code),
         Screen::Linking { .. }
         | Screen::Online(_)

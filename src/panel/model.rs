@@ -214,7 +214,7 @@ impl Model {
             | Link::Outdated
             | Link::RateLimited { .. }
             | Link::Stopped {
-                reason: StopReason::MarkedDirectory,
+                reason: StopReason::MarkedDirectory | StopReason::NoRoom,
             } => self.turn(true, now),
         }
     }

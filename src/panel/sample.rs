@@ -2,7 +2,7 @@
 
 use super::draw::{Look, draw};
 use super::qr::Qr;
-use super::screen::{Countdown, Fault, Happened, Label, Last, Online, Row, Screen, Value, Warning};
+use super::screen::{Countdown, Happened, Label, Last, Online, Row, Screen, Value, Warning};
 use crate::hardware::Frame;
 use crate::history::What;
 use crate::session::link::{LinkTrouble, Remover, StopReason};
@@ -84,8 +84,7 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
         },
         Screen::Resetting,
         Screen::Stuck,
-        Screen::Fault(Fault::CardFull),
-        Screen::Fault(Fault::Card),
+        Screen::CardFault,
     ]);
     let mut named: Vec<_> = screens.into_iter().map(|s| (s.name(), s)).collect();
     named.extend([
@@ -179,6 +178,7 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
             "stopped_marked",
             Screen::Stopped(StopReason::MarkedDirectory),
         ),
+        ("stopped_full", Screen::Stopped(StopReason::NoRoom)),
     ]);
     named.extend(Qr::encode(PAYLOAD).map(|qr| {
         let maybe_full = true;

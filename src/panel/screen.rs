@@ -96,17 +96,8 @@ pub enum Screen {
     Resetting,
     /// The button was down at power-on.
     Stuck,
-    /// The box cannot run.
-    Fault(Fault),
-}
-
-/// Why the box cannot run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// No room is left for what must be kept.
-    CardFull,
-    /// What is kept cannot be used.
-    Card,
+    /// What is kept cannot be used: the card fails.
+    CardFault,
 }
 
 /// How long a code lives.
@@ -244,8 +235,7 @@ impl Screen {
             Screen::Hold { .. } => "hold",
             Screen::Resetting => "resetting",
             Screen::Stuck => "stuck",
-            Screen::Fault(Fault::CardFull) => "card_full",
-            Screen::Fault(Fault::Card) => "card_fault",
+            Screen::CardFault => "card_fault",
         }
     }
 }

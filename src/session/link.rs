@@ -157,6 +157,8 @@ pub enum StopReason {
     MarkedDirectory,
     /// The number is one of production's, and this box is not.
     ProductionNumber,
+    /// The disk is full. The one that ends by itself, when there is room again.
+    NoRoom,
 }
 
 impl Link {

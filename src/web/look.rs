@@ -137,6 +137,7 @@ fn reason(link: &Link) -> Option<&'static str> {
             StopReason::Refused(_) => "refused",
             StopReason::MarkedDirectory => "marked_directory",
             StopReason::ProductionNumber => "production_number",
+            StopReason::NoRoom => "no_room",
         }),
         Link::Linking(linking) => match linking.trouble {
             Some(LinkTrouble::NotMultidevice) => Some("not_multidevice"),
@@ -159,9 +160,11 @@ fn reason(link: &Link) -> Option<&'static str> {
     }
 }
 
-/// `GET /events`: what became of the link, the latest last.
-pub async fn events(State(states): State<States>) -> Json<Events> {
-    Json(states.history.rows().into())
+/// `GET /events`: what became of the link, the latest last. Without a store there is nothing to tell
+/// yet.
+pub async fn events(State(states): State<States>) -> Result<Json<Events>, StatusCode> {
+    let history = states.history.ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+    Ok(Json(history.rows().into()))
 }
 
 /// `GET /screen.png`: what the panel shows now.

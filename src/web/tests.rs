@@ -50,7 +50,7 @@ async fn stage(with_button: bool) -> Stage {
         frames: frames_watch,
         inbox: inbox_watch,
         outbox: outbox_watch,
-        history: history.clone(),
+        history: Some(history.clone()),
         board: board.name,
         display: watch::channel(DisplayHealth::Shows).1,
         voice: watch::channel(crate::bot::Voice::Listens).1,
