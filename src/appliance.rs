@@ -17,10 +17,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::alerts;
 use crate::bot::{self, Bot};
 use crate::config::Config;
 use crate::hardware::desk::LogLine;
 use crate::hardware::{self, Frame};
+use crate::history::{self, History};
 use crate::inbox::{Inbox, ServiceClock};
 use crate::outbox::{self, Outbox};
 use crate::panel::{self, Notices};
@@ -30,6 +32,7 @@ use crate::supervisor::Supervisor;
 use crate::watchdog::{ServiceManager, Watchdog};
 use crate::{dispatch, web};
 
+mod fault;
 mod tally;
 
 use tally::Tally;
@@ -113,11 +116,19 @@ impl Appliance {
         let display = hardware::drive(board.display, frame.clone()).context("the display")?;
 
         // What keeps messages comes before what lets them arrive.
-        let store = open(&config, self.flavor)?;
-        let service = ServiceClock::default();
-        let inbox =
-            Inbox::open(&store, config.inbox, service.clone()).context("opening the inbox")?;
-        let outbox = Outbox::open(&store, config.outbox, service).context("opening the outbox")?;
+        let (store, inbox, outbox, history) = match open_all(&config, self.flavor) {
+            Ok(all) => all,
+            Err(error) => {
+                // Somebody at a terminal reads the error; behind a service manager stands a person
+                // in front of the box.
+                let fault = fault::of(&error).filter(|_| self.manager.is_there());
+                if let Some(fault) = fault {
+                    tracing::error!(error = format!("{error:#}"), "the box cannot start");
+                    fault::show(fault, &panel_settings, frames, display, stop).await;
+                }
+                return Err(error);
+            }
+        };
 
         let (stopping, stopped) = watch::channel(false);
         let (events, received) = mpsc::channel(EVENTS);
@@ -155,6 +166,7 @@ impl Appliance {
                 link: link.clone(),
                 counters,
                 notices,
+                events: history.latest(),
                 pulse: watchdog.pulse("panel"),
             };
             let (button, handle) = (board.button, handle.clone());
@@ -169,6 +181,7 @@ impl Appliance {
                 frames: frame.clone(),
                 inbox: inbox.watch(),
                 outbox: outbox.watch(),
+                history: history.clone(),
                 board: board.name,
                 display: display.health(),
                 voice,
@@ -184,6 +197,27 @@ impl Appliance {
                     };
                     Ok(web::serve(listener, states, remote, until_true(stopped)).await?)
                 }
+            }
+        });
+        if let Some(settings) = config.alerts {
+            let settings = Arc::new(settings);
+            let inputs = alerts::Inputs {
+                store: store.clone(),
+                stamper: history.stamper().clone(),
+                link: link.clone(),
+                time_scale: self.time_scale,
+            };
+            tasks.restarting("alerts", move || {
+                alerts::run(settings.clone(), inputs.clone())
+            });
+        }
+        tasks.optional("history", {
+            let (history, store) = (history.clone(), store.clone());
+            let (link, pending) = (link.clone(), outbox.watch());
+            async move {
+                history.started(&store.opened().set_aside).await;
+                history::follow(history, link, pending).await;
+                Ok(())
             }
         });
         tasks.vital("tally", {
@@ -258,6 +292,7 @@ impl Appliance {
             drain(session, dispatch).await;
         }
         drop(tasks);
+        history.ended(ended.is_ok()).await;
         // The panel held the pictures' sender; without it the display lets go of the glass.
         tokio::task::yield_now().await;
         display.join();
@@ -297,6 +332,16 @@ fn ended_early(
         Ok(Some(error)) => error.context(format!("the {name} task failed")),
         Err(error) => anyhow::anyhow!(error).context(format!("the {name} task panicked")),
     }
+}
+
+fn open_all(config: &Config, flavor: Flavor) -> anyhow::Result<(Store, Inbox, Outbox, History)> {
+    let store = open(config, flavor)?;
+    let service = ServiceClock::default();
+    let inbox = Inbox::open(&store, config.inbox, service.clone()).context("opening the inbox")?;
+    let outbox =
+        Outbox::open(&store, config.outbox, service.clone()).context("opening the outbox")?;
+    let history = History::open(&store, service).context("opening the history")?;
+    Ok((store, inbox, outbox, history))
 }
 
 /// A directory belongs either to the real service or to simulators: a certificate chain that a

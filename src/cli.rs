@@ -24,7 +24,9 @@ use crate::{hardware, panel};
 
 mod allocator;
 mod boards;
+mod events;
 mod setup;
+mod test_alert;
 
 /// A command line or configuration that cannot be used (`EX_USAGE` of sysexits).
 const EXIT_USAGE: u8 = 64;
@@ -49,6 +51,10 @@ enum Command {
     },
     /// Draw one screen into a PNG
     Render(Render),
+    /// Tell what became of the link, from a running box or from its data directory
+    Events(events::Arguments),
+    /// Send one alert through each channel of the configuration, and explain what fails
+    TestAlert(test_alert::Arguments),
     /// List the boards that are known
     Boards,
     /// Say what a board lacks on this machine, and how to mend it
@@ -145,6 +151,8 @@ pub fn main(flavor: Flavor) -> ExitCode {
             Err(error) => usage(&error.to_string()),
         },
         Some(Command::Render(args)) => render(&args),
+        Some(Command::Events(arguments)) => events::show(&arguments),
+        Some(Command::TestAlert(arguments)) => test_alert::send(&arguments),
         Some(Command::Boards) => boards::list(),
         Some(Command::CheckBoard { name }) => boards::check(&name),
         Some(Command::SetupBoard(args)) => setup::setup_board(&args),

@@ -3,6 +3,7 @@
 //! Everything has a default, so that a box without a configuration file links and runs. It must
 //! never guess: a key it does not know, or a value it cannot read, is a fault.
 
+mod alerts;
 mod link;
 mod rooms;
 
@@ -42,6 +43,8 @@ pub struct Config {
     pub outbox: outbox::Settings,
     /// Automatic answers.
     pub bot: bot::Settings,
+    /// Whom to tell when something goes wrong; `None` for nobody.
+    pub alerts: Option<crate::alerts::Settings>,
 }
 
 /// What a person can set about the link.
@@ -237,6 +240,7 @@ fn build(table: &DeTable, faults: &mut Faults) -> Config {
     let inbox = rooms::inbox(&mut top, faults);
     let outbox = rooms::outbox(&mut top, faults);
     let bot = rooms::bot(&mut top, faults);
+    let alerts = alerts::alerts(&mut top, language, &bot, faults);
     top.finish(faults);
     Config {
         language,
@@ -248,6 +252,7 @@ fn build(table: &DeTable, faults: &mut Faults) -> Config {
         inbox,
         outbox,
         bot,
+        alerts,
     }
 }
 

@@ -17,18 +17,21 @@
 //! The rooms, from the door inwards: [`cli`] reads the command line, [`appliance`] builds, runs and
 //! drains everything, [`config`] reads the TOML. [`session`] owns the link, [`dispatch`] carries
 //! what arrives to [`inbox`] and [`outbox`], [`bot`] answers, [`panel`] is the face and [`hardware`]
-//! its display and button, [`web`] looks in. [`store`] makes things durable, [`supervisor`] runs
-//! named tasks, [`watchdog`] speaks to the service manager, and [`message`] is the vocabulary.
+//! its display and button, [`web`] looks in. [`history`] remembers what became of the link, [`alerts`]
+//! tell the owner. [`store`] makes things durable, [`supervisor`] runs named tasks, [`watchdog`]
+//! speaks to the service manager, and [`message`] is the vocabulary.
 //!
 //! Imports point one way: [`session`] knows nothing of the inbox, the outbox, the panel or the
 //! web; only the appliance knows everyone.
 
+pub mod alerts;
 pub mod appliance;
 pub mod bot;
 pub mod cli;
 pub mod config;
 pub mod dispatch;
 pub mod hardware;
+pub mod history;
 pub mod inbox;
 pub mod message;
 pub mod outbox;

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::hardware::{Button, Frame, Glass};
+use crate::history;
 use crate::message::ServerTime;
 use crate::session::{Handle, Link};
 use crate::watchdog::Pulse;
@@ -40,7 +41,7 @@ pub mod wall;
 pub use draw::Look;
 pub use model::Action;
 pub use sample::{render, samples};
-pub use screen::Screen;
+pub use screen::{Fault, Screen};
 pub use text::Language;
 
 /// How often the counters may change the picture: messages can come by the hundred.
@@ -59,6 +60,8 @@ pub struct Inputs {
     pub counters: watch::Receiver<Counters>,
     /// What a person should know beside the link.
     pub notices: watch::Receiver<Notices>,
+    /// What became of the link: the latest few rows, the latest first.
+    pub events: watch::Receiver<Vec<history::Row>>,
     /// Who asks whether the panel still turns.
     pub pulse: Pulse,
 }
@@ -140,6 +143,11 @@ pub fn frames(settings: &Settings) -> (watch::Sender<Arc<Frame>>, watch::Receive
     ))
 }
 
+/// The picture of a box that cannot run.
+pub fn fault(fault: Fault, settings: &Settings) -> Arc<Frame> {
+    Arc::new(draw::draw(&Screen::Fault(fault), &settings.look()).frame)
+}
+
 /// Shows what is known and passes on what is pressed, until the session is gone.
 pub async fn run(
     mut inputs: Inputs,
@@ -153,6 +161,7 @@ pub async fn run(
     model.set_link(inputs.link.borrow_and_update().clone());
     model.set_counters(inputs.counters.borrow_and_update().clone());
     model.set_notices(*inputs.notices.borrow_and_update());
+    model.set_events(inputs.events.borrow_and_update().clone());
     let mut orders: JoinSet<Action> = JoinSet::new();
     let mut shown = None;
     let mut paced = Instant::now();
@@ -181,6 +190,9 @@ pub async fn run(
             }
             () = changed(&mut inputs.notices) => {
                 model.set_notices(*inputs.notices.borrow_and_update());
+            }
+            () = changed(&mut inputs.events) => {
+                model.set_events(inputs.events.borrow_and_update().clone());
             }
             (source, event) = button.event() => {
                 tracing::trace!(?source, ?event, "button");

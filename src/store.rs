@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use committer::{Committer, Order};
 pub use disk::{is_simulated, mark_simulated};
-pub use error::{OpenError, StoreError};
+pub use error::{OpenError, StoreError, is_full};
 use slot::Slot;
 
 /// Both databases. Cheap to clone. The process's claim on the data directory ends when the last

@@ -118,6 +118,11 @@ impl<'t, 'i> Section<'t, 'i> {
         }
     }
 
+    /// What it is called.
+    pub fn name(&self) -> &'t str {
+        self.name
+    }
+
     /// The value of a key, whatever it is.
     pub fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'i>>> {
         self.known.push(key);

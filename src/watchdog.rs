@@ -66,6 +66,11 @@ impl ServiceManager {
         })
     }
 
+    /// One started this process, and will start it again.
+    pub fn is_there(&self) -> bool {
+        self.door.is_some()
+    }
+
     /// Everything is up.
     pub fn ready(&self) {
         self.tell("READY=1");

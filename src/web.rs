@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::bot::Voice;
 use crate::hardware::{DisplayHealth, Frame, RemoteButton};
+use crate::history::History;
 use crate::message::Seq;
 use crate::outbox::Pending;
 use crate::session::Link;
@@ -37,6 +38,8 @@ pub struct States {
     pub inbox: watch::Receiver<Seq>,
     /// What waits in the outbox, and what was refused.
     pub outbox: watch::Receiver<Pending>,
+    /// What became of the link.
+    pub history: History,
     /// The board's name.
     pub board: String,
     /// How the board's display is.
@@ -97,6 +100,7 @@ fn router(states: States, button: Option<RemoteButton>) -> Router {
         .route("/healthz", get(look::healthz))
         .route("/status", get(look::status))
         .route("/screen.png", get(look::screen))
+        .route("/events", get(look::events))
         .with_state(states);
     if let Some(button) = button {
         routes = routes.route("/button", post(button::press).with_state(button));

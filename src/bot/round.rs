@@ -75,9 +75,6 @@ impl Bot {
             answered: HashSet::new(),
             held: false,
         };
-        self.chats.forget(&self.settings, today, &mut plan.batch)?;
-        self.books
-            .forget(self.settings.fresh_for, today, &mut plan.batch)?;
         self.close_books(&mut plan)?;
 
         // Behind what was read, and behind what was written to another account.
@@ -100,6 +97,9 @@ impl Bot {
         }
 
         let changed = chats.finish();
+        self.chats.forget(&self.settings, today, &mut plan.batch)?;
+        self.books
+            .forget(self.settings.fresh_for, today, &mut plan.batch)?;
         let Plan {
             arbiter,
             mut batch,

@@ -24,6 +24,7 @@
 //! | the answers cross: each box sends while the other's answer is on its way | the primary comes back (or is read out of its backlog) in the very moment in which the window ends; a box learns of an answer one flight later |
 //! | the primary hears, or is heard, more than a window late | a primary that is late looks like one that is gone until its answer arrives |
 //! | the secondary sends and does not receive, and its link has not noticed yet | silence of the wire looks like silence of the primary, until the link's own liveness finds it |
+//! | what waited for a box takes more than a minute to read | its link counts as up by then, and what the other box answered is still behind |
 //! | the primary's answer reached the customer, and its copy for the secondary did not | as above; the service keeps the copy, so this is the secondary being cut off |
 //!
 //! Two primaries answer everything twice, two secondaries what has waited for a window. Boxes

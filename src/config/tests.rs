@@ -27,6 +27,59 @@ fn every_key_of_the_readme_is_understood() {
     let config = Config::parse(example).unwrap();
     assert_eq!(config.session.phone_number.as_deref(), Some("573000000001"));
     assert_eq!(config.bot.rules.iter().count(), 2);
+    let (_, rest) = readme.split_once("```toml\n[alerts]\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let alerts = Config::parse(&format!("[alerts]\n{example}"))
+        .unwrap()
+        .alerts;
+    let alerts = alerts.unwrap();
+    assert!(alerts.mail.is_some() && alerts.webhook.is_some());
+}
+
+#[test]
+fn alerts_that_nobody_could_get_are_faults() {
+    let found = faults("[alerts]\noffline_after = \"20m\"\n");
+    assert!(found[0].contains("says nowhere whom to tell"), "{found:?}");
+    let found = faults(
+        "[alerts.mail]\n\
+         server = \"mail.example\"\n\
+         security = \"none\"\n\
+         user = \"caja\"\n\
+         from = \"caja\"\n\
+         to = []\n\
+         [alerts.webhook]\n\
+         url = \"http://example.com/\"\n",
+    );
+    let all = found.join("\n");
+    assert_eq!(found.len(), 6, "{all}");
+    assert!(all.contains("one of `user` and `password_file`"), "{all}");
+    assert!(all.contains("says nowhere whom it goes to"), "{all}");
+    assert!(all.contains("line 3: without protection"), "{all}");
+    assert!(all.contains("line 5: \"caja\" is no mail address"), "{all}");
+    assert!(
+        all.contains("line 8: \"http://example.com/\" is no address"),
+        "{all}"
+    );
+    assert!(all.contains("without `secret_file`"), "{all}");
+}
+
+#[test]
+fn alerts_say_whom_they_tell_and_never_the_password() {
+    let config = Config::parse(
+        "[alerts.mail]\n\
+         server = \"mail.example\"\n\
+         user = \"caja\"\n\
+         password_file = \"/run/secret-place\"\n\
+         from = \"Caja <caja@tienda.example>\"\n\
+         to = \"duena@tienda.example\"\n",
+    )
+    .unwrap();
+    let alerts = config.alerts.unwrap();
+    let mail = alerts.mail.clone().unwrap();
+    assert_eq!((mail.port, mail.to.len()), (587, 1));
+    assert_eq!(alerts.offline_after, std::time::Duration::from_secs(900));
+    assert!(!format!("{alerts:?}").contains("secret-place"));
+    assert!(Config::default().alerts.is_none());
 }
 
 #[test]

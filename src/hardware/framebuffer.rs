@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,8 @@ pub const SYSFS: &str = "/sys/class/graphics";
 /// A picture is drawn no larger, and enlarged by a whole number: screens are read from a distance,
 /// and a drawing of two million pixels takes a small board long.
 const MOST: Size = Size::new(960, 640);
+/// Lines in one write, where whole ones are written.
+const LINES: u32 = 16;
 
 /// What the kernel says about a framebuffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,17 +160,17 @@ impl Framebuffer {
     }
 
     fn send(&self, patch: Patch, frame: &Frame) -> io::Result<()> {
+        let (left, top) = self.corner;
+        let ends = left + (patch.x + patch.w) * self.scale;
+        if ends as usize * self.geometry.bytes == self.geometry.stride {
+            let first = top + patch.y * self.scale;
+            return self.lines(first, first + patch.h * self.scale, Some(frame));
+        }
         let mut row = Vec::new();
         for y in patch.y..patch.y + patch.h {
             row.clear();
-            for x in patch.x..patch.x + patch.w {
-                let colour = frame.pixel(x, y).unwrap_or_default();
-                for _ in 0..self.scale {
-                    self.encode(colour, &mut row);
-                }
-            }
+            self.row(patch.x..patch.x + patch.w, y, frame, &mut row);
             for line in 0..self.scale {
-                let (left, top) = self.corner;
                 self.write(
                     left + patch.x * self.scale,
                     top + y * self.scale + line,
@@ -178,12 +181,49 @@ impl Framebuffer {
         Ok(())
     }
 
-    fn dark(&self) -> io::Result<()> {
-        let mut row = Vec::new();
-        for _ in 0..self.geometry.size.width {
-            self.encode(Rgb888::BLACK, &mut row);
+    fn row(&self, columns: Range<u32>, y: u32, frame: &Frame, into: &mut Vec<u8>) {
+        for x in columns {
+            let colour = frame.pixel(x, y).unwrap_or_default();
+            for _ in 0..self.scale {
+                self.encode(colour, into);
+            }
         }
-        (0..self.geometry.size.height).try_for_each(|y| self.write(0, y, &row))
+    }
+
+    /// Writes whole lines of the display, black where there is no picture, and never one alone:
+    /// where the kernel copies what was written to the display later on, its reckoning takes a
+    /// write within one line that reaches the line's end for one without width (seen in 6.1).
+    fn lines(&self, first: u32, end: u32, frame: Option<&Frame>) -> io::Result<()> {
+        let (left, top) = self.corner;
+        let mut block = Vec::new();
+        let mut line = first.min(end.saturating_sub(2));
+        while line < end {
+            let most = (line + LINES).min(end);
+            let next = if end - most == 1 { end } else { most };
+            block.clear();
+            for (at, y) in (line..next).enumerate() {
+                let begins = block.len();
+                for _ in 0..left {
+                    self.encode(Rgb888::BLACK, &mut block);
+                }
+                let y = y.checked_sub(top).map(|y| y / self.scale);
+                if let Some((frame, y)) = frame.zip(y.filter(|y| *y < self.size.height)) {
+                    self.row(0..self.size.width, y, frame, &mut block);
+                }
+                let seen = self.geometry.size.width as usize * self.geometry.bytes;
+                while block.len() - begins < seen {
+                    self.encode(Rgb888::BLACK, &mut block);
+                }
+                block.resize((at + 1) * self.geometry.stride, 0);
+            }
+            self.write(0, line, &block)?;
+            line = next;
+        }
+        Ok(())
+    }
+
+    fn dark(&self) -> io::Result<()> {
+        self.lines(0, self.geometry.size.height, None)
     }
 }
 
@@ -280,6 +320,24 @@ mod tests {
         display.rest().unwrap();
         let bytes = std::fs::read(&device).unwrap();
         assert!(bytes.chunks(4).all(|pixel| pixel[..3] == [0, 0, 0]));
+    }
+
+    #[test]
+    fn what_reaches_the_end_of_a_line_is_written_with_the_line_before_it() {
+        let dir = machine("U:8x4p-0", "32", 32, 4);
+        let device = dir.path().join("dev/fb0");
+        let mut display = Framebuffer::open(dir.path(), &device, Size::new(8, 4)).unwrap();
+        let mut frame = Frame::new(Size::new(8, 4), Rgb888::WHITE);
+        display.present(&frame).unwrap();
+        let bytes = std::fs::read(&device).unwrap();
+        assert!(bytes.chunks(4).all(|pixel| pixel[..3] == [255, 255, 255]));
+        frame.set(7, 3, Rgb888::new(255, 0, 0));
+        std::fs::write(&device, [7; 128]).unwrap();
+        display.present(&frame).unwrap();
+        let bytes = std::fs::read(&device).unwrap();
+        assert!(bytes[..64].iter().all(|byte| *byte == 7), "more than it");
+        assert!(bytes[64..].iter().all(|byte| *byte != 7), "it alone");
+        assert_eq!(&bytes[124..127], &[0, 0, 255]);
     }
 
     #[test]

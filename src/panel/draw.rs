@@ -7,7 +7,7 @@ use super::area::Area;
 use super::canvas::Canvas;
 use super::fit::{Across, Along, Style};
 use super::model::Picture;
-use super::screen::Screen;
+use super::screen::{Fault, Screen};
 use super::text::{Language, Says, Texts, fill};
 use super::theme::Severity;
 use crate::hardware::{Frame, Glass};
@@ -64,6 +64,7 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
         Screen::Online(online) => online::glance(&mut canvas, online, texts),
         Screen::Status(rows) => page::rows(&mut canvas, texts.status, rows, true, texts),
         Screen::Messages(rows) => page::rows(&mut canvas, texts.messages, rows, false, texts),
+        Screen::Events(happened) => page::events(&mut canvas, happened, look),
         Screen::About(rows) => page::rows(&mut canvas, texts.about, rows, false, texts),
         Screen::Hold { fiftieths, seconds } => {
             hold(&mut canvas, f32::from(*fiftieths) / 50.0, *seconds, texts);
@@ -121,11 +122,14 @@ fn message<'t>(screen: &Screen, texts: &'t Texts) -> Option<(Severity, &'t Says)
         Screen::Stopped(StopReason::ProductionNumber) => (Severity::Bad, &texts.stopped_production),
         Screen::Resetting => (Severity::Busy, &texts.resetting),
         Screen::Stuck => (Severity::Warn, &texts.stuck),
+        Screen::Fault(Fault::CardFull) => (Severity::Bad, &texts.card_full),
+        Screen::Fault(Fault::Card) => (Severity::Bad, &texts.card_fault),
         Screen::PairingCode { .. } => (Severity::Ask, &texts.pairing_code),
         Screen::Linking { .. }
         | Screen::Online(_)
         | Screen::Status(_)
         | Screen::Messages(_)
+        | Screen::Events(_)
         | Screen::About(_)
         | Screen::Hold { .. } => return None,
     })

@@ -108,6 +108,11 @@ impl Fitted {
         widths.max().unwrap_or(0)
     }
 
+    /// The height of its capitals.
+    pub fn cap(&self) -> i32 {
+        px(self.font.cap())
+    }
+
     /// From the highest ink of the first line to the lowest of the last, and the same two as
     /// room above the first baseline and below the last.
     fn extent(&self) -> (i32, i32, i32) {

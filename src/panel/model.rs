@@ -12,6 +12,7 @@ use super::screen::{Countdown, Last, Online, Screen, Warning};
 use super::wall;
 use super::{Counters, Notices, Settings};
 use crate::hardware::ButtonEvent;
+use crate::history;
 use crate::session::link::{Account, Code, Link, Linking, StopReason};
 
 /// A page that nobody turns goes back to the first one.
@@ -48,6 +49,8 @@ pub struct Model {
     link: Link,
     counters: Counters,
     notices: Notices,
+    /// The latest first.
+    events: Vec<history::Row>,
     /// The address of the box's own page.
     own_page: Option<Qr>,
     /// The code that is shown, with the payload it was made from.
@@ -69,6 +72,7 @@ enum Page {
     Home,
     Status(Instant),
     Messages(Instant),
+    Events(Instant),
     About(Instant),
 }
 
@@ -82,6 +86,7 @@ impl Model {
             link: Link::Starting,
             counters: Counters::default(),
             notices: Notices::default(),
+            events: Vec::new(),
             qr: None,
             had_code: false,
             page: Page::Home,
@@ -127,6 +132,11 @@ impl Model {
     /// The notices have changed.
     pub fn set_notices(&mut self, notices: Notices) {
         self.notices = notices;
+    }
+
+    /// Something became of the link.
+    pub fn set_events(&mut self, events: Vec<history::Row>) {
+        self.events = events;
     }
 
     /// An order was carried out, or can no longer be.
@@ -214,8 +224,9 @@ impl Model {
         if !self.unlinking && !matches!(self.link, Link::Linking(_)) {
             self.page = match (self.page, on) {
                 (Page::Home, true) | (Page::Messages(_), false) => Page::Status(now),
-                (Page::Status(_), true) | (Page::About(_), false) => Page::Messages(now),
-                (Page::Messages(_), true) | (Page::Home, false) => Page::About(now),
+                (Page::Status(_), true) | (Page::Events(_), false) => Page::Messages(now),
+                (Page::Messages(_), true) | (Page::About(_), false) => Page::Events(now),
+                (Page::Events(_), true) | (Page::Home, false) => Page::About(now),
                 (Page::About(_), true) | (Page::Status(_), false) => Page::Home,
             };
         }
@@ -244,6 +255,7 @@ impl Model {
             Page::Home => None,
             Page::Status(at) => Some((at, Screen::Status(self.status(now, wall)))),
             Page::Messages(at) => Some((at, Screen::Messages(self.messages()))),
+            Page::Events(at) => Some((at, Screen::Events(self.events(wall)))),
             Page::About(at) => Some((at, Screen::About(self.about()))),
         };
         match turned {

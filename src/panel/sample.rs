@@ -2,8 +2,9 @@
 
 use super::draw::{Look, draw};
 use super::qr::Qr;
-use super::screen::{Countdown, Label, Last, Online, Row, Screen, Value, Warning};
+use super::screen::{Countdown, Fault, Happened, Label, Last, Online, Row, Screen, Value, Warning};
 use crate::hardware::Frame;
+use crate::history::What;
 use crate::session::link::{LinkTrouble, Remover, StopReason};
 
 /// As long as a real payload, so that the code has as many modules: 239 bytes, 57 modules.
@@ -51,6 +52,13 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
             row(Label::Pending, "2"),
             row(Label::Failed, "0"),
         ]),
+        Screen::Events(vec![
+            happened("10:05", What::Online, 31),
+            happened("10:04", What::Connecting, 30),
+            happened("09:12", What::Unlinked, 1),
+            happened("~07:58", What::Started, 1),
+            happened("21/11", What::Conflict, 3),
+        ]),
         Screen::About(vec![
             row(Label::Version, env!("CARGO_PKG_VERSION")),
             row(Label::Board, "desk"),
@@ -76,6 +84,8 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
         },
         Screen::Resetting,
         Screen::Stuck,
+        Screen::Fault(Fault::CardFull),
+        Screen::Fault(Fault::Card),
     ]);
     let mut named: Vec<_> = screens.into_iter().map(|s| (s.name(), s)).collect();
     named.extend([
@@ -153,6 +163,16 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
             "stopped_production",
             Screen::Stopped(StopReason::ProductionNumber),
         ),
+        (
+            "events_long",
+            Screen::Events(vec![
+                happened("~24/11", What::Banned, 99),
+                happened("24/11", What::SendingLimited, 99),
+                happened("24/11", What::Locked, 1),
+                happened("24/11", What::StoreSetAside, 2),
+                happened("24/11", What::Outdated, 12),
+            ]),
+        ),
         ("banned_open", Screen::Banned { until: None }),
         ("rate_limited_open", Screen::RateLimited { until: None }),
         (
@@ -224,6 +244,14 @@ fn status() -> Screen {
             value: Value::Taken(3),
         },
     ])
+}
+
+fn happened(when: &str, what: What, times: u32) -> Happened {
+    Happened {
+        when: Some(when.into()),
+        what,
+        times,
+    }
 }
 
 fn row(label: Label, value: &str) -> Row {

@@ -2,6 +2,7 @@
 //! equal screens are the same picture and need no drawing.
 
 use super::qr::Qr;
+use crate::history::What;
 use crate::session::link::{LinkTrouble, Remover, StopReason};
 
 /// One screen.
@@ -52,7 +53,9 @@ pub enum Screen {
     Status(Vec<Row>),
     /// Second page: how many messages.
     Messages(Vec<Row>),
-    /// Third page: what this box is.
+    /// Third page: what became of the link, the latest first.
+    Events(Vec<Happened>),
+    /// Last page: what this box is.
     About(Vec<Row>),
     /// The session is used elsewhere.
     Conflict {
@@ -93,6 +96,17 @@ pub enum Screen {
     Resetting,
     /// The button was down at power-on.
     Stuck,
+    /// The box cannot run.
+    Fault(Fault),
+}
+
+/// Why the box cannot run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No room is left for what must be kept.
+    CardFull,
+    /// What is kept cannot be used.
+    Card,
 }
 
 /// How long a code lives.
@@ -156,6 +170,17 @@ pub struct Row {
     pub value: Value,
 }
 
+/// Something that became of the link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    /// The latest time it did, where it is known.
+    pub when: Option<String>,
+    /// What.
+    pub what: What,
+    /// How often.
+    pub times: u32,
+}
+
 /// The labels of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the text of the same name")]
@@ -207,6 +232,7 @@ impl Screen {
             Screen::Online(_) => "online",
             Screen::Status(_) => "status",
             Screen::Messages(_) => "messages",
+            Screen::Events(_) => "events",
             Screen::About(_) => "about",
             Screen::Conflict { .. } => "conflict",
             Screen::Unlinked { .. } => "unlinked",
@@ -218,6 +244,8 @@ impl Screen {
             Screen::Hold { .. } => "hold",
             Screen::Resetting => "resetting",
             Screen::Stuck => "stuck",
+            Screen::Fault(Fault::CardFull) => "card_full",
+            Screen::Fault(Fault::Card) => "card_fault",
         }
     }
 }

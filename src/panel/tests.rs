@@ -49,6 +49,7 @@ impl Stage {
             link: link_watch.clone(),
             counters: counters_watch,
             notices: notices_watch,
+            events: watch::channel(Vec::new()).1,
             pulse: crate::watchdog::Pulse::default(),
         };
         let session = Handle::new(order_sender, link_watch);

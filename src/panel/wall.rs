@@ -31,6 +31,20 @@ pub fn server_time(at: ServerTime, wall: Option<&Zoned>) -> Option<String> {
     Some(write(&then.to_zoned(wall.time_zone().clone()), wall))
 }
 
+/// A moment by the clock, in seconds since 1970, with a sign where the clock may have been wrong.
+/// `short`: the day alone when it is not today.
+pub fn stamped(at: i64, sure: bool, short: bool, wall: Option<&Zoned>) -> Option<String> {
+    let wall = wall?;
+    let then = Timestamp::from_second(at).ok()?;
+    let then = then.to_zoned(wall.time_zone().clone());
+    let time = if short && then.date() != wall.date() {
+        format!("{:02}/{:02}", then.day(), then.month())
+    } else {
+        write(&then, wall)
+    };
+    Some(if sure { time } else { format!("~{time}") })
+}
+
 fn write(then: &Zoned, today: &Zoned) -> String {
     let clock = format!("{:02}:{:02}", then.hour(), then.minute());
     if then.date() == today.date() {

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::States;
 use super::answer::Refusal;
 use crate::hardware::DisplayHealth;
+use crate::history::view::Events;
 use crate::session::Link;
 use crate::session::link::{LinkTrouble, Remover, StopReason};
 
@@ -156,6 +157,11 @@ fn reason(link: &Link) -> Option<&'static str> {
         | Link::RateLimited { .. }
         | Link::Resetting => None,
     }
+}
+
+/// `GET /events`: what became of the link, the latest last.
+pub async fn events(State(states): State<States>) -> Json<Events> {
+    Json(states.history.rows().into())
 }
 
 /// `GET /screen.png`: what the panel shows now.

@@ -18,6 +18,7 @@ use crate::hardware::{Button, ButtonEvent, DisplayHealth, Source, headless};
 use crate::session::link::Account;
 
 struct Stage {
+    history: History,
     addr: SocketAddr,
     link: watch::Sender<Link>,
     _inbox: watch::Sender<Seq>,
@@ -41,11 +42,15 @@ async fn stage(with_button: bool) -> Stage {
         ..Pending::default()
     };
     let (outbox, outbox_watch) = watch::channel(counts);
+    let data = tempfile::tempdir().unwrap();
+    let store = crate::store::Store::open(data.path()).unwrap();
+    let history = History::open(&store, Default::default()).unwrap();
     let states = States {
         link: link_watch,
         frames: frames_watch,
         inbox: inbox_watch,
         outbox: outbox_watch,
+        history: history.clone(),
         board: board.name,
         display: watch::channel(DisplayHealth::Shows).1,
         voice: watch::channel(crate::bot::Voice::Listens).1,
@@ -58,6 +63,7 @@ async fn stage(with_button: bool) -> Stage {
         let _ = wanted.await;
     }));
     Stage {
+        history,
         addr,
         link,
         _inbox: inbox,
@@ -100,6 +106,25 @@ impl Stage {
         let (status, body) = self.ask(method, path, body).await;
         (status, serde_json::from_slice(&body).unwrap_or_default())
     }
+}
+
+#[tokio::test]
+async fn what_became_of_the_link_is_told_in_its_order() {
+    use crate::history::{Cause, Event, What};
+    let stage = stage(false).await;
+    let (_, body) = stage.ask("GET", "/events", "").await;
+    let told: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(told, json!({ "events": [] }));
+    stage.history.note(Event::new(What::Online)).await;
+    let unlinked = Event::new(What::Unlinked).because(Cause::RemovedOutside);
+    stage.history.note(unlinked).await;
+    let (code, body) = stage.ask("GET", "/events", "").await;
+    let told: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(code, 200);
+    assert_eq!(told["events"][0]["what"], "online");
+    assert_eq!(told["events"][1]["what"], "unlinked");
+    assert_eq!(told["events"][1]["cause"], "removed_outside");
+    assert!(told["events"][1]["last"]["uptime_s"].is_u64());
 }
 
 #[tokio::test]

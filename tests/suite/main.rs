@@ -4,7 +4,9 @@
 //! Tests wait for events, never for time to pass.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod alerts;
 mod cut;
+mod history;
 mod process;
 mod session;
 mod shop;

@@ -17,6 +17,13 @@ pub fn patience() -> Duration {
     Duration::from_secs(asked.map_or(60, |seconds| seconds.parse().unwrap()))
 }
 
+/// How long a box may take to leave when it is told to: five seconds, and in an emulator as much more as
+/// `VINCULO_PATIENCE` grants.
+#[allow(dead_code, reason = "the suite uses it, the measurements do not")]
+pub fn farewell() -> Duration {
+    patience() / 12
+}
+
 /// How often an outside observer looks. Another process can only be polled.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -117,6 +124,24 @@ impl BoxProcess {
     pub fn status(&self) -> Option<Value> {
         let (code, body) = request(self.web, "GET", "/status", "").ok()?;
         (code == 200).then(|| serde_json::from_slice(&body).unwrap())
+    }
+
+    /// `GET /events`.
+    #[allow(dead_code, reason = "the suite uses it, the measurements do not")]
+    pub fn events(&self) -> Value {
+        let (code, body) = request(self.web, "GET", "/events", "").unwrap();
+        assert_eq!(code, 200);
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    /// Waits until the history says so.
+    #[allow(dead_code, reason = "the suite uses it, the measurements do not")]
+    pub fn wait_events(&self, what: &str, holds: impl Fn(&Value) -> bool) {
+        let began = Instant::now();
+        while !holds(&self.events()) {
+            assert!(began.elapsed() < patience(), "{what}: {}", self.events());
+            std::thread::park_timeout(LOOK_AGAIN);
+        }
     }
 
     /// The picture on the screen.

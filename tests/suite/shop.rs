@@ -140,16 +140,7 @@ async fn a_message_that_could_not_be_read_is_answered_once_when_it_can() {
     town.sim.send_text(ANA, SHOP, "primero").unwrap();
     town.answered(ANA, &["primero".to_owned()]).await;
     running.terminate();
-    // The box has lost what it shares with Ana: her next message cannot be decrypted.
-    let store = vinculo::store::Store::open(&town.dir()).unwrap();
-    let sessions = store.link().space("session");
-    let mut batch = vinculo::store::Batch::default();
-    for (address, _) in sessions.scan(b"", 100).unwrap() {
-        batch.delete(&sessions, &address);
-    }
-    store.link().apply(batch).unwrap();
-    store.link().commit().await.unwrap();
-    drop((sessions, store));
+    lose_sessions(&town).await;
     town.sim.send_text(ANA, SHOP, "segundo").unwrap();
     let running = town.start();
     running.wait_link("online");
@@ -161,6 +152,45 @@ async fn a_message_that_could_not_be_read_is_answered_once_when_it_can() {
     running.terminate();
     let stored = crate::story::stored(&town.dir());
     assert_eq!(stored, ["primero", "segundo"], "the placeholder is gone");
+}
+
+/// Its own phone has the message as well. What it hands over comes past the durability hook, and is
+/// stored all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_its_sender_never_repeats_is_had_from_the_own_phone() {
+    let town = Town::new().await;
+    let running = town.linked().await;
+    town.sim.send_text(ANA, SHOP, "primero").unwrap();
+    town.answered(ANA, &["primero".to_owned()]).await;
+    running.terminate();
+    lose_sessions(&town).await;
+    town.sim
+        .fault(Fault::new(Kind::IgnoreRetries).on(ANA))
+        .unwrap();
+    town.sim.send_text(ANA, SHOP, "segundo").unwrap();
+    let running = town.start();
+    running.wait_link("online");
+    town.answered(ANA, &["primero".to_owned(), "segundo".to_owned()])
+        .await;
+    running.wait("placeholder and message", |status| {
+        status["inbox"]["seq"] == 3
+    });
+    running.terminate();
+    let stored = crate::story::stored(&town.dir());
+    assert_eq!(stored, ["primero", "segundo"], "the placeholder is gone");
+    assert!(town.sim.counters().unknown.is_empty());
+}
+
+/// The stopped box has lost what it shares with Ana: her next message cannot be decrypted.
+async fn lose_sessions(town: &Town) {
+    let store = vinculo::store::Store::open(&town.dir()).unwrap();
+    let sessions = store.link().space("session");
+    let mut batch = vinculo::store::Batch::default();
+    for (address, _) in sessions.scan(b"", 100).unwrap() {
+        batch.delete(&sessions, &address);
+    }
+    store.link().apply(batch).unwrap();
+    store.link().commit().await.unwrap();
 }
 
 /// In this process, because a pairing code is a credential and no page shows it.

@@ -6,11 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use whatsim::{Fault, Kind};
 
-use crate::process::BoxProcess;
+use crate::process::{BoxProcess, farewell};
 use crate::town::{ANA, SHOP, Town, texts};
-
-/// What the service manager allows.
-const GRACE: Duration = Duration::from_secs(5);
 
 const PRESS: Duration = Duration::from_millis(100);
 
@@ -59,7 +56,7 @@ async fn the_status_page_says_how_the_link_ended_and_the_box_comes_back() {
 fn leaves(state: &str, running: BoxProcess) {
     let (status, took) = running.terminate();
     assert_eq!(status.code(), Some(0), "{state}");
-    assert!(took < GRACE, "{state}: {took:?}");
+    assert!(took < farewell(), "{state}: {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use vinculo::inbox::{Inbox, ServiceClock, Settings};
 use whatsim::{Fault, Kind};
 
-use crate::process::{BoxProcess, box_binary};
+use crate::process::{BoxProcess, box_binary, farewell};
 use crate::town::{ANA, LUIS, SHOP, Town, texts};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,7 +34,7 @@ async fn a_restart_needs_no_scan_and_brings_what_waited() {
     let running = town.linked().await;
     let (status, took) = running.terminate();
     assert_eq!(status.code(), Some(0));
-    assert!(took < Duration::from_secs(5), "drained in {took:?}");
+    assert!(took < farewell(), "drained in {took:?}");
     let questions = texts("mientras tanto", 3);
     for text in &questions {
         town.sim.send_text(ANA, SHOP, text).unwrap();

@@ -45,10 +45,11 @@ impl Change {
     fn new(file: &'static str, old: &str, text: Option<String>, restart: bool) -> Self {
         let new = text.as_deref().unwrap_or_default();
         // A new configuration is long, and was explained: only its settings are shown.
-        let weighty = |line: &&str| {
-            let words = !line.trim().is_empty() && !line.starts_with('#');
-            words || [BEGIN, END].contains(line)
+        let explained = |line: &str| {
+            let silent = line.trim().is_empty() || line.starts_with('#');
+            silent || (file == CONFIGURATION && line.starts_with('['))
         };
+        let weighty = |line: &&str| !explained(line) || [BEGIN, END].contains(line);
         let missing = |from: &str, sign: char, other: &str| -> Vec<String> {
             from.lines()
                 .filter(weighty)

@@ -3,10 +3,13 @@
 use jiff::Zoned;
 use tokio::time::Instant;
 
-use super::super::screen::{Label, Row, Value};
+use super::super::screen::{Happened, Label, Row, Value};
 use super::super::wall;
 use super::Model;
 use crate::session::Link;
+
+/// Glass on which a day and a time of day have room beside a few words.
+const WIDE: u32 = 200;
 
 impl Model {
     pub(super) fn status(&self, now: Instant, wall: Option<&Zoned>) -> Vec<Row> {
@@ -39,6 +42,17 @@ impl Model {
             row(Label::Pending, self.counters.pending.to_string()),
             row(Label::Failed, self.counters.failed.to_string()),
         ]
+    }
+
+    pub(super) fn events(&self, wall: Option<&Zoned>) -> Vec<Happened> {
+        let short = self.settings.glass.size.width < WIDE;
+        let rows = self.events.iter();
+        rows.map(|row| Happened {
+            when: wall::stamped(row.last.clock, row.last.sure, short, wall),
+            what: row.event.what,
+            times: row.times,
+        })
+        .collect()
     }
 
     pub(super) fn about(&self) -> Vec<Row> {

@@ -90,7 +90,7 @@ fn a_press_turns_the_page_and_the_page_turns_back() {
     let now = Instant::now();
     let mut model = model(240, 240);
     model.set_link(online(now));
-    for page in ["status", "messages", "about", "online"] {
+    for page in ["status", "messages", "events", "about", "online"] {
         assert_eq!(model.button(ButtonEvent::Press, now), None);
         assert_eq!(name(&model, now), page);
     }
@@ -268,10 +268,10 @@ fn other_buttons_turn_pages_both_ways_and_leave_a_code_alone() {
         assert_eq!(model.button(event, now), None);
         model.picture(now, None).0.screen.name()
     };
-    let there = [ButtonEvent::Next; 4].map(|event| turned(&mut model, event));
-    assert_eq!(there, ["status", "messages", "about", "online"]);
-    let back = [ButtonEvent::Back; 4].map(|event| turned(&mut model, event));
-    assert_eq!(back, ["about", "messages", "status", "online"]);
+    let there = [ButtonEvent::Next; 5].map(|event| turned(&mut model, event));
+    assert_eq!(there, ["status", "messages", "events", "about", "online"]);
+    let back = [ButtonEvent::Back; 5].map(|event| turned(&mut model, event));
+    assert_eq!(back, ["about", "events", "messages", "status", "online"]);
     model.set_link(linking(now, true, false));
     assert_eq!(turned(&mut model, ButtonEvent::Next), "linking");
     assert_eq!(turned(&mut model, ButtonEvent::Back), "linking");

@@ -1,8 +1,8 @@
 //! Faults on demand: what shall go wrong, for whom, how often. It decides; the places where things go
 //! wrong ask it. It must never strike a number it was not set for.
 //!
-//! A fault is for one `number` (all its linked devices; its phone with `ignore_retries` alone), for
-//! one `device` of it, or for everyone. There are two sorts:
+//! A fault is for one `number` (all its linked devices, and its phone only where that is said), for one `device` of it, or
+//! for everyone. There are two sorts:
 //!
 //! | kind | when | what happens |
 //! |---|---|---|
@@ -22,7 +22,7 @@
 //! | `refuse_acks` | standing | messages are refused in the ack with `code` (default 463), and not delivered |
 //! | `duplicate` | standing | messages arrive twice |
 //! | `reorder` | standing | a message arrives behind the one that follows it |
-//! | `ignore_retries` | standing | the number's phone does not answer retry receipts: what a device could not read is not sent again |
+//! | `ignore_retries` | standing | the number's own phone leaves devices alone that ask for a message again |
 //! | `clear` | at once | every fault set for this number and device (or for everyone) ends |
 //!
 //! `times` is how often it happens; without it a fault of the first sort happens once and a standing
@@ -72,7 +72,7 @@ pub enum Kind {
     Duplicate,
     /// Messages arrive in another order.
     Reorder,
-    /// A phone does not answer retry receipts.
+    /// The phone does not send again what a device could not decrypt.
     IgnoreRetries,
     /// All faults end.
     Clear,
@@ -277,7 +277,7 @@ impl Faults {
         Some(fault.code.unwrap_or(463))
     }
 
-    /// Whether a number's phone leaves a retry receipt unanswered.
+    /// Whether a number's phone ignores that a device asks for a message again.
     pub(crate) fn ignores_retry(&mut self, number: &str) -> bool {
         self.take(&[Kind::IgnoreRetries], Some((number, 0)))
             .is_some()

@@ -227,10 +227,6 @@ impl World {
     /// Lets the phones work until none has anything left to do.
     pub fn settle(&mut self) {
         while let Some((account, stanza)) = self.phone_inbox.pop_front() {
-            let is_retry = stanza.tag == "receipt" && stanza::is(&stanza, "type", "retry");
-            if is_retry && self.faults.ignores_retry(&self.accounts[account].number) {
-                continue;
-            }
             let Some(mut phone) = self.accounts[account].phone.take() else {
                 continue;
             };

@@ -89,8 +89,12 @@ impl World {
                 .map(|device| DeviceId { account, device })
                 .collect::<Vec<_>>(),
         };
+        let phone = DeviceId { account, device: 0 };
+        let number = self.accounts[account].number.clone();
+        let ignored =
+            kind == Some("retry") && targets.contains(&phone) && self.faults.ignores_retry(&number);
         for target in targets {
-            if target != from {
+            if target != from && !(ignored && target == phone) {
                 self.deliver(target, forward.clone());
             }
         }
