@@ -116,11 +116,11 @@ impl Condition {
             Link::Stopped {
                 reason: StopReason::MarkedDirectory,
             } => grave(Kind::Stopped),
-            // Whoever scanned reads why on the screen; others hear that the box is not linked.
             // Without a store there are no alerts either.
             Link::Stopped {
                 reason: StopReason::NoRoom,
             } => Condition::Unknown,
+            // Whoever scanned reads why on the screen; others hear that the box is not linked.
             Link::Stopped {
                 reason: StopReason::ProductionNumber,
             } => Condition::Down(What::Resting),

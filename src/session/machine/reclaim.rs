@@ -1,8 +1,8 @@
 //! How often a box may take its session back from a copy of itself.
 //!
 //! Both boxes of a pair hold the same keys, see the same thing and may be told the same role, so
-//! each limits itself as if the other never would. The rule: two minutes, give or take one, after
-//! the first loss; two hours after the next; six after that; at most three times in a day.
+//! each limits itself as if the other never would. The rule: eleven to fifteen minutes after
+//! the first loss (whoever made the copy has time to see what it did, and a person to press); two hours after the next; six after that; at most three times in a day.
 //!
 //! Time is counted while this box runs and by its monotonic clock, and a restart begins the pause
 //! anew: no jump of any clock and no restart brings a reclaim forward, and a box that was off for
@@ -25,7 +25,8 @@ pub const DAY: Duration = Duration::from_secs(24 * 3600);
 pub const MOST: usize = 3;
 
 /// The first pause lies between these: two boxes that lost at the same moment do not meet again.
-const FIRST: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(180));
+/// Never within ten minutes, which is what every box owes whoever replaced it.
+const FIRST: (Duration, Duration) = (Duration::from_secs(660), Duration::from_secs(900));
 
 /// The pause after a person's taking, or the box's first.
 const SECOND: Duration = Duration::from_secs(2 * 3600);

@@ -48,10 +48,10 @@ async fn the_primary_of_production_takes_its_session_back_and_then_waits_for_hou
     let replaced = Fault::new(Kind::ConflictReplaced).on(OWNER);
     sim.fault(replaced.clone()).unwrap();
     running.until("conflict", is_conflict).await;
-    // Within three minutes, and nobody pressed.
+    // Within a quarter of an hour, and nobody pressed.
     let lost = Instant::now();
     running.online().await;
-    assert!(lost.elapsed() < Duration::from_secs(200) / SCALE + Duration::from_secs(2));
+    assert!(lost.elapsed() < Duration::from_secs(900) / SCALE + Duration::from_secs(2));
     sim.fault(replaced).unwrap();
     let link = running.until("conflict", is_conflict).await;
     assert!(minutes(&link, SCALE) > 60, "{link:?}");

@@ -300,7 +300,7 @@ fn a_person_who_presses_all_day_begins_no_fight_and_is_answered_once_at_most() {
 }
 
 #[test]
-fn left_alone_two_primaries_settle_it_within_minutes_and_then_rest_for_hours() {
+fn left_alone_two_primaries_settle_it_within_half_an_hour_and_then_rest_for_hours() {
     let mut random = Random(7);
     let mut boxes = [ALL[0]; 2].map(Simulated::new);
     let mut exchanges = Vec::new();
@@ -322,6 +322,6 @@ fn left_alone_two_primaries_settle_it_within_minutes_and_then_rest_for_hours() {
     }
     // The second box's start, and one reclaim by each; the next one two hours later.
     assert_eq!(exchanges.len(), 4, "{exchanges:?}");
-    assert!(exchanges[0] == 10 && exchanges[2] <= 17, "{exchanges:?}");
+    assert!(exchanges[0] == 10 && exchanges[2] <= 41, "{exchanges:?}");
     assert!(exchanges[3] >= exchanges[1] + 120, "{exchanges:?}");
 }
