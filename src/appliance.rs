@@ -33,6 +33,7 @@ use crate::watchdog::{ServiceManager, Watchdog};
 use crate::{dispatch, web};
 
 mod fault;
+pub(crate) mod room;
 mod tally;
 
 use tally::Tally;
@@ -102,6 +103,7 @@ impl Appliance {
         ready: impl FnOnce(Doors),
     ) -> anyhow::Result<()> {
         let config = self.config;
+        let mut stop = pin!(stop);
 
         // A splash before anything that can take time or fail.
         let board = hardware::open(&config.board, None, &self.log)?;
@@ -115,18 +117,43 @@ impl Appliance {
         let (frames, frame) = panel::frames(&panel_settings);
         let display = hardware::drive(board.display, frame.clone()).context("the display")?;
 
-        // What keeps messages comes before what lets them arrive.
-        let (store, inbox, outbox, history) = match open_all(&config, self.flavor) {
-            Ok(all) => all,
-            Err(error) => {
-                // Somebody at a terminal reads the error; behind a service manager stands a person
-                // in front of the box.
-                let fault = fault::of(&error).filter(|_| self.manager.is_there());
-                if let Some(fault) = fault {
-                    tracing::error!(error = format!("{error:#}"), "the box cannot start");
-                    fault::show(fault, &panel_settings, frames, display, stop).await;
+        // What keeps messages comes before what lets them arrive; on a full disk nothing does.
+        let clock = Clock::scaled(self.time_scale);
+        let mut may_open = !room::was_missed() || !room::is_missing(&config.data_dir).await;
+        let (store, inbox, outbox, history) = loop {
+            if may_open {
+                match open_all(&config, self.flavor) {
+                    Ok(all) => break all,
+                    Err(error) if !room::is_missing(&config.data_dir).await => {
+                        // Somebody at a terminal reads the error; behind a service manager stands
+                        // a person in front of the box.
+                        if self.manager.is_there() && fault::is_the_cards(&error) {
+                            tracing::error!(error = format!("{error:#}"), "the box cannot start");
+                            fault::show(&panel_settings, frames, display, stop).await;
+                        }
+                        return Err(error);
+                    }
+                    Err(error) => tracing::error!(error = format!("{error:#}"), "cannot begin"),
                 }
-                return Err(error);
+            }
+            let listener = web::bind(config.web).await?;
+            tracing::info!(address = %listener.local_addr()?, "status page listens");
+            self.manager.ready();
+            let faces = room::Faces {
+                frames: &frames,
+                display: display.health(),
+                look: panel_settings.look(),
+                board: &board.name,
+            };
+            let watchdog = Watchdog::new(self.manager.clone());
+            tokio::select! {
+                () = room::wait(&config.data_dir, clock, listener, faces) => may_open = true,
+                () = watchdog.run() => {}
+                () = &mut stop => {
+                    drop(frames);
+                    display.join();
+                    return Ok(());
+                }
             }
         };
 
@@ -136,7 +163,7 @@ impl Appliance {
             session_settings(&config),
             store.clone(),
             events,
-            Clock::scaled(self.time_scale),
+            clock,
             stopped.clone(),
         );
         let link = handle.link();
@@ -181,7 +208,7 @@ impl Appliance {
                 frames: frame.clone(),
                 inbox: inbox.watch(),
                 outbox: outbox.watch(),
-                history: history.clone(),
+                history: Some(history.clone()),
                 board: board.name,
                 display: display.health(),
                 voice,
@@ -273,13 +300,15 @@ impl Appliance {
             web: web_address,
         });
 
-        let mut stop = pin!(stop);
         let mut quit = pin!(quit(board.quit));
         let ended = loop {
             tokio::select! {
                 () = &mut stop => break Ok(()),
                 () = &mut quit => break Ok(()),
                 error = tasks.first_failure() => break Err(error),
+                error = store.failed() => {
+                    break Err(anyhow::Error::new(error).context("the store takes nothing more"));
+                }
                 ended = &mut session => break Err(ended_early("session", ended.map(|end| end.err()))),
                 ended = &mut dispatch => break Err(ended_early("dispatch", ended.map(|()| None))),
                 () = pulse.beat() => {}

@@ -4,7 +4,7 @@
 //! whatever happens in between. It reads messages before they are durable, so that the commit of
 //! the answer is theirs too and a customer waits for one sync, not for two in a row.
 //!
-//! Two boxes on one number have one voice: [`voice`] says when a decided answer may leave, and what
+//! Two boxes on one number have one voice: `voice` says when a decided answer may leave, and what
 //! is kept back lies on disk meanwhile. The bot works while the link is online, which it is once
 //! everything that had waited on the server is stored: whatever the other box has answered by then
 //! is known before anything is decided.

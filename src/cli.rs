@@ -16,7 +16,7 @@ use clap::{Arg, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Pars
 use embedded_graphics::geometry::Size;
 use tracing_subscriber::EnvFilter;
 
-use crate::appliance::{self, Appliance, Flavor};
+use crate::appliance::{self, Appliance, Flavor, room};
 use crate::config::{Config, ConfigError};
 use crate::hardware::desk::LogLine;
 use crate::watchdog::ServiceManager;
@@ -174,16 +174,27 @@ fn run(args: &Run, flavor: Flavor, time_scale: NonZeroU32) -> ExitCode {
     };
     allocator::be_frugal();
     let log = start_log();
+    let data_dir = config.data_dir.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(async {
             let manager = ServiceManager::from_environment().context("$NOTIFY_SOCKET")?;
-            Appliance::new(config, flavor, time_scale, log)
+            let ended = Appliance::new(config, flavor, time_scale, log)
                 .under(manager)
                 .run(appliance::stop_signal()?, |_| {})
-                .await
+                .await;
+            if let Err(error) = &ended
+                && room::is_missing(&data_dir).await
+            {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the disk is full; starting anew"
+                );
+                tracing::error!(error = %room::start_anew(), "that did not work");
+            }
+            ended
         }),
         Err(error) => Err(error.into()),
     };
@@ -194,6 +205,23 @@ fn run(args: &Run, flavor: Flavor, time_scale: NonZeroU32) -> ExitCode {
             ExitCode::from(EXIT_SOFTWARE)
         }
     }
+}
+
+/// Puts the same program with the same arguments, and this in its environment, in the place of this
+/// process. Returns only if that did not work.
+pub(crate) fn start_anew<const N: usize>(environment: [(&str, &str); N]) -> std::io::Error {
+    use std::os::unix::process::CommandExt as _;
+
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return error,
+    };
+    let mut arguments = std::env::args_os();
+    let mut again = std::process::Command::new(program);
+    if let Some(name) = arguments.next() {
+        again.arg0(name);
+    }
+    again.args(arguments).envs(environment).exec()
 }
 
 /// What is logged unless `VINCULO_LOG` says otherwise: this program only. The protocol crate names

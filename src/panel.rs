@@ -41,7 +41,7 @@ pub mod wall;
 pub use draw::Look;
 pub use model::Action;
 pub use sample::{render, samples};
-pub use screen::{Fault, Screen};
+pub use screen::Screen;
 pub use text::Language;
 
 /// How often the counters may change the picture: messages can come by the hundred.
@@ -127,7 +127,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn look(&self) -> Look {
+    /// How this is drawn.
+    pub fn look(&self) -> Look {
         Look {
             glass: self.glass,
             language: self.language,
@@ -144,8 +145,8 @@ pub fn frames(settings: &Settings) -> (watch::Sender<Arc<Frame>>, watch::Receive
 }
 
 /// The picture of a box that cannot run.
-pub fn fault(fault: Fault, settings: &Settings) -> Arc<Frame> {
-    Arc::new(draw::draw(&Screen::Fault(fault), &settings.look()).frame)
+pub fn card_fault(settings: &Settings) -> Arc<Frame> {
+    Arc::new(draw::draw(&Screen::CardFault, &settings.look()).frame)
 }
 
 /// Shows what is known and passes on what is pressed, until the session is gone.

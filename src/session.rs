@@ -5,6 +5,7 @@
 //! [`Event`]s, what is wanted comes in as [`Order`]s, and what is true is in a `watch` of
 //! [`Link`].
 
+mod acquaintance;
 mod backoff;
 mod client;
 mod clock;

@@ -17,6 +17,7 @@ mod committer;
 mod disk;
 mod engine;
 mod error;
+mod journal;
 mod library;
 mod opening;
 mod rehearsal;
@@ -30,8 +31,9 @@ use std::sync::Arc;
 
 use committer::{Committer, Order};
 pub use disk::{is_simulated, mark_simulated};
-pub use error::{OpenError, StoreError, is_full};
+pub use error::{OpenError, StoreError};
 use slot::Slot;
+use tokio::sync::watch;
 
 /// Both databases. Cheap to clone. The process's claim on the data directory ends when the last
 /// clone, [`Database`] and [`Space`] is dropped.
@@ -49,6 +51,7 @@ struct Core {
     log: Arc<Slot>,
     dir: PathBuf,
     opened: Opened,
+    broken: Arc<watch::Sender<Option<StoreError>>>,
     _lock: File,
 }
 
@@ -68,17 +71,23 @@ pub struct Options {
     /// this call to be necessary turns it off.
     #[doc(hidden)]
     pub sync: bool,
-    /// How often the library flushes by itself and collects garbage, in milliseconds. Seldom, so
-    /// that an idle box sleeps; a test that wants to see it happen cannot wait that long.
+    /// How often the library flushes by itself and moves what is left of old segments, in
+    /// milliseconds. It moves some of it with every page it rewrites, too, so that this can be
+    /// seldom: what it moves is written later, and an idle box is to write nothing. A test that
+    /// wants to see it happen cannot wait that long.
     #[doc(hidden)]
     pub housekeeping_ms: u64,
+    /// After so much quiet, in milliseconds, what was applied is committed unasked.
+    #[doc(hidden)]
+    pub quiet_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             sync: true,
-            housekeeping_ms: 60_000,
+            housekeeping_ms: 6 * 3_600_000,
+            quiet_ms: 10_000,
         }
     }
 }
@@ -129,8 +138,9 @@ impl Store {
     /// As [`Self::open`].
     pub fn open_with(dir: &Path, options: Options) -> Result<Self, OpenError> {
         let lock = disk::claim(dir)?;
-        let link = Arc::new(Slot::new(dir, "link", options));
-        let log = Arc::new(Slot::new(dir, "log", options));
+        let broken = Arc::new(watch::Sender::new(None));
+        let slot = |name| Arc::new(Slot::new(dir, name, options, Arc::clone(&broken)));
+        let (link, log) = (slot("link"), slot("log"));
         let (committer, opened) = Committer::start(dir, Arc::clone(&link), Arc::clone(&log))?;
         let core = Arc::new(Core {
             committer,
@@ -138,6 +148,7 @@ impl Store {
             log,
             dir: dir.to_owned(),
             opened,
+            broken,
             _lock: lock,
         });
         Ok(Self {
@@ -210,6 +221,17 @@ impl Store {
         self.order(Order::Close).await
     }
 
+    /// Returns once a database takes nothing more, with the reason: the disk refused, and only
+    /// opening the store again can tell what it has.
+    pub async fn failed(&self) -> StoreError {
+        let mut broken = self.link.core.broken.subscribe();
+        let reason = broken.wait_for(Option::is_some).await;
+        // The sender lives in self, and there is one.
+        reason
+            .map_or(None, |reason| reason.clone())
+            .unwrap_or(StoreError::Closed)
+    }
+
     async fn order(&self, order: Order) -> Result<(), StoreError> {
         self.link.core.committer.order(order).await
     }
@@ -235,7 +257,9 @@ impl Database {
     /// # Errors
     /// When the database cannot write, or is closed.
     pub fn apply(&self, batch: Batch) -> Result<(), StoreError> {
-        self.slot().apply(batch.0)
+        self.slot().apply(batch.0)?;
+        self.core.committer.applied();
+        Ok(())
     }
 
     /// Returns once everything applied before the call would survive a power cut.

@@ -38,8 +38,8 @@ pub struct States {
     pub inbox: watch::Receiver<Seq>,
     /// What waits in the outbox, and what was refused.
     pub outbox: watch::Receiver<Pending>,
-    /// What became of the link.
-    pub history: History,
+    /// What became of the link; `None` while there is no store.
+    pub history: Option<History>,
     /// The board's name.
     pub board: String,
     /// How the board's display is.

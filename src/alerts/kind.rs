@@ -97,8 +97,8 @@ impl Condition {
             Link::Resting => Condition::Down(What::Resting),
             // Whoever holds the button knows; who does not hears of a box that is not linked.
             Link::Resetting => Condition::Down(What::Linking),
-            Link::Conflict => grave(Kind::Conflict),
-            Link::Unlinked => grave(Kind::Unlinked),
+            Link::Conflict { .. } => grave(Kind::Conflict),
+            Link::Unlinked { .. } => grave(Kind::Unlinked),
             Link::Locked => grave(Kind::Locked),
             Link::Banned { until: end } => Condition::Grave {
                 kind: Kind::Banned,
@@ -116,6 +116,14 @@ impl Condition {
             Link::Stopped {
                 reason: StopReason::MarkedDirectory,
             } => grave(Kind::Stopped),
+            // Without a store there are no alerts either.
+            Link::Stopped {
+                reason: StopReason::NoRoom,
+            } => Condition::Unknown,
+            // Whoever scanned reads why on the screen; others hear that the box is not linked.
+            Link::Stopped {
+                reason: StopReason::ProductionNumber,
+            } => Condition::Down(What::Resting),
         }
     }
 }

@@ -78,7 +78,8 @@ async fn deliver(
     let wrapper = (mail.security == Security::Tls).then(|| tls.clone());
     let connected = AsyncSmtpConnection::connect_tokio1(
         addresses.as_slice(),
-        Some(PATIENCE),
+        // The whole conversation has one limit, of which the step is known.
+        None,
         &hello,
         wrapper,
         None,

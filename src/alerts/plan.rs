@@ -6,7 +6,7 @@
 //! link that flaps all day costs a handful of mails, and something new is never held back.
 //!
 //! Times are seconds on a clock that only runs forward and goes on across restarts; see
-//! [`super::time`].
+//! `time.rs`.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use super::settings::{Mail, Secret, Security, Webhook};
 use super::*;
 use crate::inbox::ServiceClock;
 use crate::panel::Language;
-use crate::session::link::Account;
+use crate::session::link::{Account, Remover};
 
 /// How a server treats the next who connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,11 +276,16 @@ fn inputs(store: &Store, link: watch::Receiver<Link>) -> Inputs {
 
 fn online() -> Link {
     Link::Online(Account {
-        number: "573000000001".into(),
-        lid: None,
         name: "Tienda".into(),
-        since: Instant::now(),
+        ..Account::new("573000000001", Instant::now())
     })
+}
+
+fn unlinked() -> Link {
+    Link::Unlinked {
+        by: Remover::Untold,
+        at: Instant::now(),
+    }
 }
 
 /// The next conversation in which a mail was handed over.
@@ -305,7 +310,7 @@ async fn the_owner_hears_of_it_though_the_server_fails_twice_and_the_process_onc
     {
         let store = Store::open(dir.path()).unwrap();
         let running = tokio::spawn(run(settings.clone(), inputs(&store, watched.clone())));
-        link.send_replace(Link::Conflict);
+        link.send_replace(Link::Conflict { next_try: None });
         server.heard.recv().await.unwrap();
         running.abort();
         assert!(running.await.unwrap_err().is_cancelled());
@@ -399,7 +404,7 @@ async fn a_program_can_tell_whom_it_is_from_and_that_it_came_twice() {
     let settings = Arc::new(settings(None, Some(hook(dir.path(), port))));
     let (link, watched) = watch::channel(Link::Starting);
     tokio::spawn(run(settings, inputs(&store, watched)));
-    link.send_replace(Link::Unlinked);
+    link.send_replace(unlinked());
     let (first, again) = (heard.recv().await.unwrap(), heard.recv().await.unwrap());
     let (head, body) = first.split_once("\r\n\r\n").unwrap();
     let (head_again, _) = again.split_once("\r\n\r\n").unwrap();
@@ -453,7 +458,7 @@ async fn a_reset_keeps_what_was_not_told_yet() {
         server.manners.send(Manner::HangsUp).await.unwrap();
     }
     let settings = Arc::new(settings(Some(to(server.port, DUENA)), None));
-    let (link, watched) = watch::channel(Link::Unlinked);
+    let (link, watched) = watch::channel(unlinked());
     tokio::spawn(run(settings, inputs(&store, watched)));
     server.heard.recv().await.unwrap();
     link.send_replace(Link::Resetting);

@@ -19,25 +19,14 @@ const WISHES: [(&str, &str); 4] = [
 /// Returns at once if the environment has a word on it already, as it has the second time.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn be_frugal() {
-    use std::os::unix::process::CommandExt as _;
-    use std::process::Command;
-
     if WISHES
         .iter()
         .any(|(name, _)| std::env::var_os(name).is_some())
     {
         return;
     }
-    let Ok(program) = std::env::current_exe() else {
-        return;
-    };
-    let mut arguments = std::env::args_os();
-    let mut again = Command::new(program);
-    if let Some(name) = arguments.next() {
-        again.arg0(name);
-    }
     // Returns only if it did not work, and then nothing is lost but memory.
-    let _ = again.args(arguments).envs(WISHES).exec();
+    let _ = super::start_anew(WISHES);
 }
 
 /// Other C libraries have other habits.

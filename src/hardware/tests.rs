@@ -83,7 +83,13 @@ fn ticking(profile: &Profile, of: u32) -> Vec<Frame> {
         .rev()
         .map(|seconds| {
             let (qr, left) = (qr.clone(), Countdown { seconds, of });
-            draw(&Screen::Linking { qr, left }, &look).frame
+            let maybe_full = false;
+            let screen = Screen::Linking {
+                qr,
+                left,
+                maybe_full,
+            };
+            draw(&screen, &look).frame
         })
         .collect()
 }

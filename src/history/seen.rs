@@ -7,7 +7,7 @@ use super::log::Event;
 use super::stamp::Stamp;
 use super::words::{Cause, Did, What};
 use crate::session::Link;
-use crate::session::link::{LinkTrouble, StopReason};
+use crate::session::link::{LinkTrouble, Remover, StopReason};
 
 /// What has been seen of the link so far, as far as it matters for what comes next.
 #[derive(Debug, Default)]
@@ -73,11 +73,20 @@ impl Seen {
             }
             Link::Resting => Event::new(What::Resting).so(Did::StaysAway),
             Link::Online(_) => Event::new(What::Online),
-            Link::Conflict => Event::new(What::Conflict)
-                .because(Cause::SameKeysElsewhere)
-                .so(Did::StaysAway),
-            Link::Unlinked => Event::new(What::Unlinked)
-                .because(Cause::RemovedOutside)
+            Link::Conflict { next_try } => Event {
+                until: next_try.and_then(until),
+                ..Event::new(What::Conflict)
+                    .because(Cause::SameKeysElsewhere)
+                    .so(match next_try {
+                        Some(_) => Did::TakesBack,
+                        None => Did::StaysAway,
+                    })
+            },
+            Link::Unlinked { by, .. } => Event::new(What::Unlinked)
+                .because(match by {
+                    Remover::Owner => Cause::RemovedByOwner,
+                    Remover::Untold => Cause::RemovedOutside,
+                })
                 .so(Did::DeletedKeys),
             Link::Locked => Event::new(What::Locked)
                 .because(Cause::Service)
@@ -108,6 +117,15 @@ impl Seen {
             Link::Stopped {
                 reason: StopReason::MarkedDirectory,
             } => Event::new(What::Stopped).because(Cause::MarkedDirectory),
+            // Without a store there is no history either.
+            Link::Stopped {
+                reason: StopReason::NoRoom,
+            } => return None,
+            Link::Stopped {
+                reason: StopReason::ProductionNumber,
+            } => Event::new(What::Stopped)
+                .because(Cause::ProductionNumber)
+                .so(Did::DeletedKeys),
             Link::Resetting => Event::new(What::Resetting)
                 .because(Cause::Person)
                 .so(Did::Erased),
@@ -130,10 +148,8 @@ mod tests {
 
     fn online(since: Instant) -> Link {
         Link::Online(Account {
-            number: "573000000001".into(),
-            lid: None,
             name: "Tienda".into(),
-            since,
+            ..Account::new("573000000001", since)
         })
     }
 
@@ -175,7 +191,10 @@ mod tests {
             trying(1),
             trying(2),
             online(now + Duration::from_secs(60)),
-            Link::Unlinked,
+            Link::Unlinked {
+                by: Remover::Owner,
+                at: now,
+            },
         ];
         assert_eq!(
             told(&links),
@@ -184,7 +203,7 @@ mod tests {
                 (What::Online, None),
                 (What::Connecting, Some(Cause::ConnectionLost)),
                 (What::Online, None),
-                (What::Unlinked, Some(Cause::RemovedOutside)),
+                (What::Unlinked, Some(Cause::RemovedByOwner)),
             ]
         );
     }

@@ -57,12 +57,7 @@ async fn a_reset_deletes_every_message_and_not_the_history() {
         let seen = |rows: &Vec<Row>| rows.first().is_some_and(|row| row.event.what == what);
         latest.wait_for(seen).await.unwrap();
     };
-    link.send_replace(Link::Online(Account {
-        number: "573000000001".into(),
-        lid: None,
-        name: "Tienda".into(),
-        since: Instant::now(),
-    }));
+    link.send_replace(Link::Online(Account::new("573000000001", Instant::now())));
     sees(What::Online).await;
     link.send_replace(Link::Resetting);
     sees(What::Resetting).await;

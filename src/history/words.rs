@@ -140,6 +140,12 @@ words! {
         /// A test program wrote the data.
         MarkedDirectory = 18, "marked_directory", "estos datos son de una prueba",
             "this data belongs to a test";
+        /// In the phone's list of linked devices.
+        RemovedByOwner = 19, "removed_by_owner", "lo quitaron en el teléfono",
+            "it was removed on the phone";
+        /// The number is for production boxes, and this is none.
+        ProductionNumber = 20, "production_number", "ese número es de producción",
+            "that number is for production";
     }
 }
 
@@ -165,6 +171,9 @@ words! {
         /// Keeps drafts to new chats.
         HoldsBack = 8, "holds_back", "espera antes de escribir a desconocidos",
             "it waits before it writes to strangers";
+        /// The primary of production, after a pause.
+        TakesBack = 9, "takes_back", "recupera el vínculo solo, más tarde",
+            "it takes the link back by itself, later";
     }
 }
 

@@ -7,11 +7,11 @@ use super::area::Area;
 use super::canvas::Canvas;
 use super::fit::{Across, Along, Style};
 use super::model::Picture;
-use super::screen::{Fault, Screen};
+use super::screen::Screen;
 use super::text::{Language, Says, Texts, fill};
 use super::theme::Severity;
 use crate::hardware::{Frame, Glass};
-use crate::session::link::{LinkTrouble, StopReason};
+use crate::session::link::{LinkTrouble, Remover, StopReason};
 
 mod code;
 mod online;
@@ -53,7 +53,11 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
     let glass = canvas.area();
     match screen {
         Screen::Starting => splash(&mut canvas, texts),
-        Screen::Linking { qr, left } => code::scan(&mut canvas, qr, *left, look),
+        Screen::Linking {
+            qr,
+            left,
+            maybe_full,
+        } => code::scan(&mut canvas, qr, *left, *maybe_full, look),
         Screen::PairingCode { code, left, page } => {
             code::typed(&mut canvas, code, *left, page.as_ref(), look);
         }
@@ -104,18 +108,22 @@ fn message<'t>(screen: &Screen, texts: &'t Texts) -> Option<(Severity, &'t Says)
         Screen::Trouble(LinkTrouble::PasskeyWanted) => (Severity::Bad, &texts.passkey_wanted),
         Screen::Trouble(LinkTrouble::Refused) => (Severity::Warn, &texts.refused),
         Screen::Resting => (Severity::Ask, &texts.resting),
-        Screen::Conflict => (Severity::Warn, &texts.conflict),
-        Screen::Unlinked => (Severity::Ask, &texts.unlinked),
+        Screen::Conflict { .. } => (Severity::Warn, &texts.conflict),
+        Screen::Unlinked { by, .. } => match by {
+            Remover::Owner => (Severity::Ask, &texts.unlinked),
+            Remover::Untold => (Severity::Ask, &texts.unlinked_untold),
+        },
         Screen::Locked => (Severity::Bad, &texts.locked),
         Screen::Banned { .. } => (Severity::Bad, &texts.banned),
         Screen::Outdated => (Severity::Bad, &texts.outdated),
         Screen::RateLimited { .. } => (Severity::Warn, &texts.rate_limited),
         Screen::Stopped(StopReason::Refused(_)) => (Severity::Bad, &texts.stopped_refused),
         Screen::Stopped(StopReason::MarkedDirectory) => (Severity::Bad, &texts.stopped_marked),
+        Screen::Stopped(StopReason::ProductionNumber) => (Severity::Bad, &texts.stopped_production),
+        Screen::Stopped(StopReason::NoRoom) => (Severity::Bad, &texts.card_full),
         Screen::Resetting => (Severity::Busy, &texts.resetting),
         Screen::Stuck => (Severity::Warn, &texts.stuck),
-        Screen::Fault(Fault::CardFull) => (Severity::Bad, &texts.card_full),
-        Screen::Fault(Fault::Card) => (Severity::Bad, &texts.card_fault),
+        Screen::CardFault => (Severity::Bad, &texts.card_fault),
         Screen::PairingCode { .. } => (Severity::Ask, &texts.pairing_code),
         Screen::Linking { .. }
         | Screen::Online(_)
@@ -130,6 +138,10 @@ fn message<'t>(screen: &Screen, texts: &'t Texts) -> Option<(Severity, &'t Says)
 /// The sentence, with the value it carries.
 fn body(screen: &Screen, says: &Says, texts: &Texts) -> String {
     match screen {
+        Screen::Conflict { until: Some(time) } => fill(texts.conflict_until, time),
+        Screen::Unlinked { at: Some(time), .. } => {
+            format!("{} {}", says.body, fill(texts.happened_at, time))
+        }
         Screen::Banned { until: Some(time) } => fill(texts.banned_until, time),
         Screen::RateLimited { until: Some(time) } => fill(texts.rate_limited_until, time),
         Screen::Stopped(StopReason::Refused(code)) => fill(says.body, &code.to_string()),

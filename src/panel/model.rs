@@ -13,7 +13,7 @@ use super::wall;
 use super::{Counters, Notices, Settings};
 use crate::hardware::ButtonEvent;
 use crate::history;
-use crate::session::link::{Code, Link, Linking, StopReason};
+use crate::session::link::{Account, Code, Link, Linking, StopReason};
 
 /// A page that nobody turns goes back to the first one.
 const PAGE_STAYS: Duration = Duration::from_secs(30);
@@ -193,12 +193,12 @@ impl Model {
             Link::Starting | Link::Resetting => None,
             // A lock or a refusal may be over; nobody but a person can tell.
             Link::Resting
-            | Link::Unlinked
+            | Link::Unlinked { .. }
             | Link::Locked
             | Link::Stopped {
-                reason: StopReason::Refused(_),
+                reason: StopReason::Refused(_) | StopReason::ProductionNumber,
             } => Some(Action::Link),
-            Link::Conflict => Some(Action::TakeOver),
+            Link::Conflict { .. } => Some(Action::TakeOver),
             Link::Linking(linking) => {
                 let both = self.scannable(linking, now).is_some()
                     && alive(linking.pairing_code.as_ref(), now).is_some();
@@ -214,7 +214,7 @@ impl Model {
             | Link::Outdated
             | Link::RateLimited { .. }
             | Link::Stopped {
-                reason: StopReason::MarkedDirectory,
+                reason: StopReason::MarkedDirectory | StopReason::NoRoom,
             } => self.turn(true, now),
         }
     }
@@ -282,11 +282,16 @@ impl Model {
                 received: self.counters.received,
                 answered: self.counters.answered,
                 pending: self.counters.pending,
-                warning: self.warning(),
+                warning: self.warning(account),
                 listens: self.notices.listens,
             }),
-            Link::Conflict => Screen::Conflict,
-            Link::Unlinked => Screen::Unlinked,
+            Link::Conflict { next_try } => Screen::Conflict {
+                until: next_try.and_then(|next_try| wall::moment(next_try, now, wall)),
+            },
+            Link::Unlinked { by, at } => Screen::Unlinked {
+                by: *by,
+                at: wall::moment(*at, now, wall),
+            },
             Link::Locked => Screen::Locked,
             Link::Banned { until } => Screen::Banned {
                 until: until.and_then(|until| wall::moment(until, now, wall)),
@@ -313,7 +318,13 @@ impl Model {
             (Some((code, qr)), _) => {
                 let (left, next) = self.countdown(code, now);
                 let qr = qr.clone();
-                (Screen::Linking { qr, left }, Some(next))
+                let maybe_full = linking.maybe_full;
+                let screen = Screen::Linking {
+                    qr,
+                    left,
+                    maybe_full,
+                };
+                (screen, Some(next))
             }
             (None, None) => {
                 let unseen = alive(linking.qr.as_ref(), now);
@@ -351,7 +362,10 @@ impl Model {
         (Countdown { seconds, of }, tick)
     }
 
-    fn warning(&self) -> Option<Warning> {
+    fn warning(&self, account: &Account) -> Option<Warning> {
+        if account.phone_unseen.is_some() {
+            return Some(Warning::PhoneUnseen);
+        }
         match self.notices {
             Notices {
                 sending_limited: true,

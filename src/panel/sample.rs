@@ -2,10 +2,10 @@
 
 use super::draw::{Look, draw};
 use super::qr::Qr;
-use super::screen::{Countdown, Fault, Happened, Label, Last, Online, Row, Screen, Value, Warning};
+use super::screen::{Countdown, Happened, Label, Last, Online, Row, Screen, Value, Warning};
 use crate::hardware::Frame;
 use crate::history::What;
-use crate::session::link::{LinkTrouble, StopReason};
+use crate::session::link::{LinkTrouble, Remover, StopReason};
 
 /// As long as a real payload, so that the code has as many modules: 239 bytes, 57 modules.
 const PAYLOAD: &str = "2@MuestraInventadaQueNoVinculaNada0123456789MuestraInventadaQueNoVinculaNada0123456789MuestraInventada,bXVlc3RyYQbXVlc3RyYQbXVlc3RyYQbXVlc3RyYQbXV=,ZWplbXBsbwZWplbXBsbwZWplbXBsbwZWplbXBsbwZWp=,aW52ZW50bwaW52ZW50bwaW52ZW50bwaW52ZW50bwaW5=,1";
@@ -25,7 +25,11 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
         Screen::Resting,
         Screen::Preparing,
     ];
-    screens.extend(Qr::encode(PAYLOAD).map(|qr| Screen::Linking { qr, left }));
+    screens.extend(Qr::encode(PAYLOAD).map(|qr| Screen::Linking {
+        qr,
+        left,
+        maybe_full: false,
+    }));
     screens.extend([
         Screen::PairingCode {
             code: "K7QW3MXD".into(),
@@ -60,8 +64,11 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
             row(Label::Board, "desk"),
             row(Label::Licence, "AGPL-3.0"),
         ]),
-        Screen::Conflict,
-        Screen::Unlinked,
+        Screen::Conflict { until: None },
+        Screen::Unlinked {
+            by: Remover::Owner,
+            at: Some("24/11 14:05".into()),
+        },
         Screen::Locked,
         Screen::Banned {
             until: Some("24/11 14:05".into()),
@@ -77,8 +84,7 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
         },
         Screen::Resetting,
         Screen::Stuck,
-        Screen::Fault(Fault::CardFull),
-        Screen::Fault(Fault::Card),
+        Screen::CardFault,
     ]);
     let mut named: Vec<_> = screens.into_iter().map(|s| (s.name(), s)).collect();
     named.extend([
@@ -89,6 +95,10 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
         (
             "online_limited",
             Screen::Online(online(Some(Warning::SendingLimited))),
+        ),
+        (
+            "online_unseen",
+            Screen::Online(online(Some(Warning::PhoneUnseen))),
         ),
         (
             "online_listens",
@@ -145,13 +155,40 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
                 happened("24/11", What::Outdated, 12),
             ]),
         ),
+        (
+            "conflict_until",
+            Screen::Conflict {
+                until: Some("24/11 14:05".into()),
+            },
+        ),
+        (
+            "unlinked_untold",
+            Screen::Unlinked {
+                by: Remover::Untold,
+                at: Some("24/11 14:05".into()),
+            },
+        ),
+        (
+            "stopped_production",
+            Screen::Stopped(StopReason::ProductionNumber),
+        ),
         ("banned_open", Screen::Banned { until: None }),
         ("rate_limited_open", Screen::RateLimited { until: None }),
         (
             "stopped_marked",
             Screen::Stopped(StopReason::MarkedDirectory),
         ),
+        ("stopped_full", Screen::Stopped(StopReason::NoRoom)),
     ]);
+    named.extend(Qr::encode(PAYLOAD).map(|qr| {
+        let maybe_full = true;
+        let screen = Screen::Linking {
+            qr,
+            left,
+            maybe_full,
+        };
+        ("linking_full", screen)
+    }));
     named
 }
 
@@ -202,6 +239,10 @@ fn status() -> Screen {
         row(Label::Number, "+57 300 000 0001"),
         row(Label::Name, "Panadería La Ñapa"),
         row(Label::Since, "09:12"),
+        Row {
+            label: Label::Devices,
+            value: Value::Taken(3),
+        },
     ])
 }
 

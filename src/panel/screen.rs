@@ -3,7 +3,7 @@
 
 use super::qr::Qr;
 use crate::history::What;
-use crate::session::link::{LinkTrouble, StopReason};
+use crate::session::link::{LinkTrouble, Remover, StopReason};
 
 /// One screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum Screen {
         qr: Qr,
         /// How long it lives.
         left: Countdown,
+        /// Nobody scanned for long: the phone may have no slot free.
+        maybe_full: bool,
     },
     /// A code to type.
     PairingCode {
@@ -56,9 +58,17 @@ pub enum Screen {
     /// Last page: what this box is.
     About(Vec<Row>),
     /// The session is used elsewhere.
-    Conflict,
-    /// The phone removed the box.
-    Unlinked,
+    Conflict {
+        /// When the box takes it back by itself, in words.
+        until: Option<String>,
+    },
+    /// The box was removed.
+    Unlinked {
+        /// Who did it.
+        by: Remover,
+        /// When, in words.
+        at: Option<String>,
+    },
     /// The account is locked.
     Locked,
     /// The account is banned, until a time where it is known.
@@ -86,17 +96,8 @@ pub enum Screen {
     Resetting,
     /// The button was down at power-on.
     Stuck,
-    /// The box cannot run.
-    Fault(Fault),
-}
-
-/// Why the box cannot run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// No room is left for what must be kept.
-    CardFull,
-    /// What is kept cannot be used.
-    Card,
+    /// What is kept cannot be used: the card fails.
+    CardFault,
 }
 
 /// How long a code lives.
@@ -147,6 +148,8 @@ pub enum Warning {
     StoreSetAside,
     /// The service refuses messages to new chats for a while.
     SendingLimited,
+    /// The phone has not been seen for so long that the service will soon unlink everything.
+    PhoneUnseen,
 }
 
 /// A line of a page.
@@ -177,6 +180,7 @@ pub enum Label {
     Number,
     Name,
     Since,
+    Devices,
     Last,
     Received,
     Answered,
@@ -192,6 +196,8 @@ pub enum Label {
 pub enum Value {
     /// As it is.
     Text(String),
+    /// So many of the account's slots are taken.
+    Taken(u8),
     /// The heading of a screen, in whatever language is drawn.
     Heading(Box<Screen>),
 }
@@ -219,8 +225,8 @@ impl Screen {
             Screen::Messages(_) => "messages",
             Screen::Events(_) => "events",
             Screen::About(_) => "about",
-            Screen::Conflict => "conflict",
-            Screen::Unlinked => "unlinked",
+            Screen::Conflict { .. } => "conflict",
+            Screen::Unlinked { .. } => "unlinked",
             Screen::Locked => "locked",
             Screen::Banned { .. } => "banned",
             Screen::Outdated => "outdated",
@@ -229,8 +235,7 @@ impl Screen {
             Screen::Hold { .. } => "hold",
             Screen::Resetting => "resetting",
             Screen::Stuck => "stuck",
-            Screen::Fault(Fault::CardFull) => "card_full",
-            Screen::Fault(Fault::Card) => "card_fault",
+            Screen::CardFault => "card_fault",
         }
     }
 }

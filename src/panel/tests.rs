@@ -92,6 +92,8 @@ fn online() -> Link {
         lid: None,
         name: "Tienda".into(),
         since: Instant::now(),
+        companions: None,
+        phone_unseen: None,
     })
 }
 

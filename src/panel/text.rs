@@ -71,7 +71,10 @@ pub struct Texts {
     pub too_small: Says,
     pub resting: Says,
     pub conflict: Says,
+    pub conflict_until: &'static str,
     pub unlinked: Says,
+    pub unlinked_untold: Says,
+    pub happened_at: &'static str,
     pub locked: Says,
     pub banned: Says,
     pub banned_until: &'static str,
@@ -80,6 +83,7 @@ pub struct Texts {
     pub rate_limited_until: &'static str,
     pub stopped_refused: Says,
     pub stopped_marked: Says,
+    pub stopped_production: Says,
     pub hold: Says,
     pub resetting: Says,
     pub stuck: Says,
@@ -94,6 +98,7 @@ pub struct Texts {
     pub failed: &'static str,
     pub scan: &'static str,
     pub scan_where: &'static str,
+    pub maybe_full: &'static str,
     pub status: &'static str,
     pub messages: &'static str,
     pub events: &'static str,
@@ -102,12 +107,15 @@ pub struct Texts {
     pub number: &'static str,
     pub name: &'static str,
     pub since: &'static str,
+    pub devices: &'static str,
+    pub taken: &'static str,
     pub last: &'static str,
     pub version: &'static str,
     pub board: &'static str,
     pub licence: &'static str,
     pub store_set_aside: &'static str,
     pub sending_limited: &'static str,
+    pub phone_unseen: &'static str,
 }
 
 static ES: Texts = Texts {
@@ -165,7 +173,7 @@ static ES: Texts = Texts {
     ),
     resting: says(
         "Pulse el botón",
-        "para vincular este equipo con WhatsApp",
+        "para vincular. Si el teléfono ya tiene 4 dispositivos, quite uno.",
         "",
     ),
     conflict: says(
@@ -173,11 +181,18 @@ static ES: Texts = Texts {
         "Otro equipo usa este vínculo.",
         "Pulse: usarlo aquí",
     ),
+    conflict_until: "Otro equipo usa este vínculo. Se retoma solo: {}.",
     unlinked: says(
         "Desvinculado",
-        "El teléfono quitó este equipo.",
+        "Lo quitaron desde el teléfono.",
         "Pulse: vincular",
     ),
+    unlinked_untold: says(
+        "Desvinculado",
+        "WhatsApp ya no acepta este vínculo.",
+        "Pulse: vincular",
+    ),
+    happened_at: "({})",
     locked: says(
         "Cuenta bloqueada",
         "Abra WhatsApp en el teléfono para saber qué pasó.",
@@ -210,6 +225,11 @@ static ES: Texts = Texts {
         "Estos datos son de una prueba. Borre la carpeta de datos.",
         "",
     ),
+    stopped_production: says(
+        "No permitido",
+        "Ese número es de producción y este equipo no.",
+        "Pulse: otro número",
+    ),
     hold: says("Desvincular", "Suelte para cancelar", ""),
     resetting: says(
         "Borrando todo",
@@ -240,6 +260,7 @@ static ES: Texts = Texts {
     failed: "Fallidos",
     scan: "Escanee con WhatsApp",
     scan_where: "Dispositivos vinculados",
+    maybe_full: "¿Ya tiene 4 equipos? Quite uno.",
     status: "Estado",
     messages: "Mensajes",
     events: "Historial",
@@ -248,12 +269,15 @@ static ES: Texts = Texts {
     number: "Número",
     name: "Nombre",
     since: "Desde",
+    devices: "Equipos",
+    taken: "{} de 4",
     last: "Último",
     version: "Versión",
     board: "Placa",
     licence: "Licencia",
     store_set_aside: "Archivo dañado apartado",
     sending_limited: "WhatsApp limita envíos",
+    phone_unseen: "Abra WhatsApp en el teléfono",
 };
 
 static EN: Texts = Texts {
@@ -309,13 +333,24 @@ static EN: Texts = Texts {
         "Put your number in the configuration to link with a code.",
         "",
     ),
-    resting: says("Press the button", "to link this box to WhatsApp", ""),
+    resting: says(
+        "Press the button",
+        "to link. If the phone already has 4 devices, remove one.",
+        "",
+    ),
     conflict: says(
         "Open elsewhere",
         "Another machine uses this link.",
         "Press: use it here",
     ),
-    unlinked: says("Unlinked", "The phone removed this box.", "Press: link"),
+    conflict_until: "Another machine uses this link. Taken back at {}.",
+    unlinked: says("Unlinked", "Removed on the phone.", "Press: link"),
+    unlinked_untold: says(
+        "Unlinked",
+        "WhatsApp no longer takes this link.",
+        "Press: link",
+    ),
+    happened_at: "({})",
     locked: says(
         "Account locked",
         "Open WhatsApp on the phone to see what happened.",
@@ -348,6 +383,11 @@ static EN: Texts = Texts {
         "This data belongs to a test. Delete the data directory.",
         "",
     ),
+    stopped_production: says(
+        "Not allowed",
+        "That number is for production. This box is not.",
+        "Press: other number",
+    ),
     hold: says("Unlink", "Let go to cancel", ""),
     resetting: says(
         "Erasing",
@@ -378,6 +418,7 @@ static EN: Texts = Texts {
     failed: "Failed",
     scan: "Scan with WhatsApp",
     scan_where: "Linked devices",
+    maybe_full: "4 devices already? Remove one.",
     status: "Status",
     messages: "Messages",
     events: "History",
@@ -386,12 +427,15 @@ static EN: Texts = Texts {
     number: "Number",
     name: "Name",
     since: "Since",
+    devices: "Devices",
+    taken: "{} of 4",
     last: "Last",
     version: "Version",
     board: "Board",
     licence: "Licence",
     store_set_aside: "Damaged file set aside",
     sending_limited: "WhatsApp limits sending",
+    phone_unseen: "Open WhatsApp on the phone",
 };
 
 /// Puts the one value a text may carry in its place.

@@ -30,6 +30,16 @@ impl Jitter {
         Self(unit * 2.0 - 1.0)
     }
 
+    /// `wait` and up to a tenth more, never less.
+    pub fn lengthen(self, wait: Duration) -> Duration {
+        wait.mul_f64(1.0 + 0.05 * (self.0 + 1.0))
+    }
+
+    /// Somewhere between two lengths of time.
+    pub fn between(self, least: Duration, most: Duration) -> Duration {
+        least + most.saturating_sub(least).mul_f64((self.0 + 1.0) / 2.0)
+    }
+
     /// `wait` and up to a tenth more or less.
     pub fn apply(self, wait: Duration) -> Duration {
         wait.mul_f64(1.0 + 0.1 * self.0)

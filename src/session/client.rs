@@ -10,6 +10,7 @@ mod listener;
 mod presence;
 mod sending;
 mod translate;
+mod watching;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
 use self::hook::Hook;
 use self::listener::{Listener, Run, Signal};
 use self::sending::Answer;
+use super::acquaintance::Acquaintance;
 use super::clock::{Clock, at};
 use super::ending::Ending;
 use super::http::VersionPage;
@@ -56,6 +58,9 @@ const READY: Duration = Duration::from_secs(60);
 
 /// For telling the service that this device is gone. A courtesy; the box resets without it.
 const LOGOUT: Duration = Duration::from_secs(5);
+
+/// How often the account is looked after while it is online.
+const LOOK: Duration = Duration::from_secs(3600);
 
 /// For handing in what is under way before a connection is closed on purpose.
 const CLOSE: Duration = Duration::from_millis(1_800);
@@ -82,6 +87,8 @@ pub struct Context {
     pub queue: Queue,
     /// To the dispatcher, waiting.
     pub events: mpsc::Sender<Event>,
+    /// What is known of the account.
+    pub acquaintance: Arc<Acquaintance>,
     /// To the supervisor.
     pub panics: Panics,
 }
@@ -107,7 +114,9 @@ pub struct Client {
     verdict: Verdict,
     runtime: TokioRuntime,
     clock: Clock,
-    phone_number: Option<String>,
+    settings: Settings,
+    acquaintance: Arc<Acquaintance>,
+    store: Store,
     used: AtomicBool,
     _subscription: Subscription,
     _raw_nodes: RawNodeLease,
@@ -151,7 +160,7 @@ impl Client {
             .with_http_client(page)
             .with_skip_history_sync(true)
             .with_background_saver_interval(Duration::from_secs(30))
-            .with_inbound_durability_hook(Hook::new(context.events.clone()))
+            .with_inbound_durability_hook(Hook::new(context.events.clone(), settings.clone()))
             .build()
             .await
             .context("setting up the protocol")?
@@ -159,14 +168,8 @@ impl Client {
         // One run is one connection.
         inner.enable_auto_reconnect.store(false, Ordering::Relaxed);
         let (signal, signals) = mpsc::channel(16);
-        let listener = Arc::new(Listener::new(
-            context.link.clone(),
-            verdict.clone(),
-            context.queue.clone(),
-            signal,
-            *clock,
-            settings.qr_prefix,
-        ));
+        let listener = Listener::new(context, line.clone(), verdict.clone(), signal);
+        let listener = Arc::new(listener);
         listener.know(&inner);
         let (sends, drafts) = mpsc::channel(SENDS);
         runtime.spawn_detached(Box::pin(sending::send_all(
@@ -188,7 +191,9 @@ impl Client {
             verdict,
             runtime,
             clock: *clock,
-            phone_number: settings.phone_number.clone(),
+            settings: settings.clone(),
+            acquaintance: context.acquaintance.clone(),
+            store: context.store.clone(),
             used: AtomicBool::new(false),
         })
     }
@@ -196,6 +201,11 @@ impl Client {
     /// A phone has accepted this device's keys.
     pub fn is_linked(&self) -> bool {
         self.inner.pn().is_some()
+    }
+
+    /// It is linked to a number that belongs to production, and this box does not.
+    pub fn is_forbidden(&self) -> bool {
+        self.listener.is_forbidden()
     }
 
     /// The client can be run; if it must be `fresh`, for the first time. One that disconnected
@@ -220,12 +230,18 @@ impl Client {
             tokio::pin!(running);
             let overdue = async {
                 self.verdict.passed().await;
-                tokio::time::sleep(self.clock.real_of(GRACE)).await;
+                self.listener.lost();
+                let grace = match self.is_forbidden() {
+                    true => self.clock.limit(LOGOUT),
+                    false => self.clock.real_of(GRACE),
+                };
+                tokio::time::sleep(grace).await;
                 self.line.hang_up();
                 std::future::pending::<()>().await;
             };
             tokio::pin!(overdue);
             let mut ready_by = None;
+            let mut look = None;
             loop {
                 tokio::select! {
                     ended = &mut running => {
@@ -240,10 +256,17 @@ impl Client {
                         ready_by = None;
                         self.listener.online();
                     }
+                    () = at(look) => {
+                        look = Some(Instant::now() + self.clock.real_of(LOOK));
+                        self.look_around();
+                    }
                     Some(signal) = signals.recv() => match signal {
                         Signal::LoggedIn => {
                             ready_by = Some(Instant::now() + self.clock.real_of(READY));
                         }
+                        Signal::Online => look = Some(Instant::now()),
+                        Signal::PhoneSeen => self.commit(),
+                        Signal::Forbidden => self.leave(),
                         Signal::CodeShown | Signal::CodeDied => self.ask_for_pairing_code(),
                         Signal::RefsUsedUp => self.wait_for_pairing_code(),
                     },
@@ -282,7 +305,7 @@ impl Client {
     }
 
     fn ask_for_pairing_code(&self) {
-        let Some(phone_number) = self.phone_number.clone() else {
+        let Some(phone_number) = self.settings.phone_number.clone() else {
             return;
         };
         let client = self.inner.clone();

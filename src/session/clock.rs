@@ -81,7 +81,7 @@ impl Clock {
     }
 
     /// How long `nominal` takes in earnest.
-    pub(super) fn real_of(&self, nominal: Duration) -> Duration {
+    pub(crate) fn real_of(&self, nominal: Duration) -> Duration {
         nominal / self.scale.get()
     }
 

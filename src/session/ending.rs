@@ -2,6 +2,29 @@
 //!
 //! Values only. What follows from an ending is decided in [`super::machine`]; nothing here waits,
 //! writes or knows the protocol crate.
+//!
+//! Each row is the test of its name in `tests/suite/session/endings.rs`, over the wire.
+//!
+//! | what arrives | ending | what is shown | what the box does | test |
+//! |---|---|---|---|---|
+//! | `stream:error` with `conflict type="replaced"`, or 409 | [`Replaced`][Ending::Replaced] | conflict | keeps the socket closed; the primary of production takes it back in its time, all others wait for a person | `same_keys_elsewhere` |
+//! | `conflict type="device_removed"` | [`Removed`][Ending::Removed] by the owner | unlinked, by whom and when | forgets its keys; codes on a press | `removed_on_the_phone` |
+//! | `stream:error` 401, 516; `failure` 401, 406 | [`Removed`][Ending::Removed], untold by whom | unlinked and when | the same | `removed_by_the_service` |
+//! | `failure` 403 | [`Locked`][Ending::Locked] | locked | waits for a person | `locked` |
+//! | `failure` 402 | [`Banned`][Ending::Banned] | banned, until when | waits for the end of it, across restarts; if untold a day, or a person | `banned` |
+//! | `failure` 405 | [`Outdated`][Ending::Outdated] | outdated | reads the version anew and tries after a minute; then after 1, 6 and 24 h | `outdated` |
+//! | `stream:error` 515 | [`RestartWanted`][Ending::RestartWanted] | connecting | comes back at once, if once in a row | `restart_wanted` |
+//! | 429 | [`RateLimited`][Ending::RateLimited] | rate limited | waits 89 s, then 15 min; a short success does not reset it | `rate_limited` |
+//! | 500, 501, 503 | [`ServerTrouble`][Ending::ServerTrouble] | connecting | backs off | `server_trouble` |
+//! | any other `failure` | [`Refused`][Ending::Refused] | stopped | waits for a person | `refused` |
+//! | nothing for 55 s | [`Silence`][Ending::Silence] | connecting | hangs up, backs off | `silence` |
+//! | the connection closes, breaks, carries garbage | [`Closed`][Ending::Closed], [`Broken`][Ending::Broken], [`Untrusted`][Ending::Untrusted] | connecting | backs off | `connection_lost` |
+//! | no way to the service | [`NoNetwork`][Ending::NoNetwork] | waiting for the network | backs off | `no_network` |
+//! | `ib` with `downgrade_webclient` | none: the codes stay | what to do on the phone | goes on with codes | `not_multi_device` |
+//! | `passkey_prologue_request` | [`PasskeyWanted`][Ending::PasskeyWanted] | that a passkey is wanted | waits for a person | `passkey_wanted` |
+//! | six refs expire | [`RefsUsedUp`][Ending::RefsUsedUp] | fresh codes; after two rounds that the phone may be full; after ten minutes rest | asks for more, then rests | `nobody_scanned` |
+//! | a number of production, on a box that is not | [`Forbidden`][Ending::Forbidden] | stopped, and why | does not link; unlinks at the service and forgets its keys | `number_of_production` |
+//! | 463 in a message's ack | none: the link is well | a warning while online | the outbox gives the message up and slows down | `send_time_lock` |
 
 use std::time::Duration;
 
@@ -14,7 +37,7 @@ pub enum Ending {
     Replaced,
     /// The owner or the service removed this device: `conflict type="device_removed"`,
     /// `stream:error` 401 and 516, `failure` 401 and 406.
-    Removed,
+    Removed(Remover),
     /// The service locked the account: `failure` 403.
     Locked,
     /// The account is banned for a while: `failure` 402.
@@ -50,8 +73,21 @@ pub enum Ending {
     PasskeyWanted,
     /// The phone has linked this device; the service wants it to log in now.
     Paired,
+    /// The number belongs to production and this box does not: it will not be linked, and was
+    /// unlinked if it had been.
+    Forbidden,
     /// This room hung up itself, to show a fresh code.
     Asked,
+}
+
+/// Who removed this device, as far as the service tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remover {
+    /// The owner did, in the phone's list of linked devices: `device_removed`.
+    Owner,
+    /// The service gives no reason: it may have been the owner while the box was away, or the
+    /// service itself.
+    Untold,
 }
 
 impl Ending {
@@ -60,11 +96,12 @@ impl Ending {
     pub fn of_stream_error(code: Option<&str>, conflict: Option<&str>) -> Option<Self> {
         match conflict {
             Some("replaced") => return Some(Self::Replaced),
-            Some(_) => return Some(Self::Removed),
+            Some("device_removed") => return Some(Self::Removed(Remover::Owner)),
+            Some(_) => return Some(Self::Removed(Remover::Untold)),
             None => {}
         }
         Some(match code?.parse::<u16>().ok()? {
-            401 | 516 => Self::Removed,
+            401 | 516 => Self::Removed(Remover::Untold),
             409 => Self::Replaced,
             429 => Self::RateLimited,
             515 => Self::RestartWanted,
@@ -78,7 +115,7 @@ impl Ending {
     /// us is how accounts get banned.
     pub fn of_failure(reason: Option<u16>, lasts: Option<u64>) -> Self {
         match reason {
-            Some(401 | 406) => Self::Removed,
+            Some(401 | 406) => Self::Removed(Remover::Untold),
             Some(402) => Self::Banned {
                 lasts: lasts.map(Duration::from_secs),
             },
@@ -109,7 +146,7 @@ impl Ending {
             | Self::Closed
             | Self::Broken => true,
             Self::Replaced
-            | Self::Removed
+            | Self::Removed(_)
             | Self::Locked
             | Self::Banned { .. }
             | Self::Outdated
@@ -119,6 +156,7 @@ impl Ending {
             | Self::RefsUsedUp
             | Self::PasskeyWanted
             | Self::Paired
+            | Self::Forbidden
             | Self::Asked => false,
         }
     }
@@ -128,7 +166,7 @@ impl Ending {
     pub fn is_kept(self) -> bool {
         match self {
             Self::Replaced
-            | Self::Removed
+            | Self::Removed(_)
             | Self::Locked
             | Self::Banned { .. }
             | Self::Outdated
@@ -144,6 +182,7 @@ impl Ending {
             | Self::RefsUsedUp
             | Self::PasskeyWanted
             | Self::Paired
+            | Self::Forbidden
             | Self::Asked => false,
         }
     }
@@ -155,12 +194,13 @@ mod tests {
 
     #[test]
     fn stream_errors_mean_what_the_field_says_they_mean() {
+        let removed = |by| Some(Ending::Removed(by));
         let table = [
             (None, Some("replaced"), Some(Ending::Replaced)),
-            (Some("401"), Some("device_removed"), Some(Ending::Removed)),
-            (None, Some("never_seen"), Some(Ending::Removed)),
-            (Some("401"), None, Some(Ending::Removed)),
-            (Some("516"), None, Some(Ending::Removed)),
+            (Some("401"), Some("device_removed"), removed(Remover::Owner)),
+            (None, Some("never_seen"), removed(Remover::Untold)),
+            (Some("401"), None, removed(Remover::Untold)),
+            (Some("516"), None, removed(Remover::Untold)),
             (Some("409"), None, Some(Ending::Replaced)),
             (Some("515"), None, Some(Ending::RestartWanted)),
             (Some("429"), None, Some(Ending::RateLimited)),
@@ -185,12 +225,12 @@ mod tests {
         let hour = Duration::from_secs(3600);
         let table = [
             (Some(400), None, Ending::Refused(400)),
-            (Some(401), None, Ending::Removed),
+            (Some(401), None, Ending::Removed(Remover::Untold)),
             (Some(402), Some(3600), Ending::Banned { lasts: Some(hour) }),
             (Some(402), None, Ending::Banned { lasts: None }),
             (Some(403), None, Ending::Locked),
             (Some(405), None, Ending::Outdated),
-            (Some(406), None, Ending::Removed),
+            (Some(406), None, Ending::Removed(Remover::Untold)),
             (Some(409), None, Ending::Refused(409)),
             (Some(413), None, Ending::Refused(413)),
             (Some(414), None, Ending::Refused(414)),

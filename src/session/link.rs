@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub use super::ending::Remover;
+
 /// The state of the link. One value, from which screen, status page and log all speak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Link {
@@ -29,10 +31,19 @@ pub enum Link {
     Resting,
     /// Linked and logged in.
     Online(Account),
-    /// Somebody else uses this link's keys. The socket stays closed until a person decides.
-    Conflict,
+    /// Somebody else uses this link's keys. The socket stays closed until a person decides, or,
+    /// with the primary of production, until it is its turn.
+    Conflict {
+        /// When the session is taken back; `None` leaves that to a person.
+        next_try: Option<Instant>,
+    },
     /// The device was removed, by the owner on the phone or by the service.
-    Unlinked,
+    Unlinked {
+        /// Who did it.
+        by: Remover,
+        /// When.
+        at: Instant,
+    },
     /// The service locked the account.
     Locked,
     /// The service banned the account for a while.
@@ -65,6 +76,9 @@ pub struct Linking {
     pub pairing_code: Option<Code>,
     /// What went wrong with the latest scan, until the next code.
     pub trouble: Option<LinkTrouble>,
+    /// Two rounds of codes were not scanned: the phone may hold four linked devices already, which
+    /// only a linked box can ask.
+    pub maybe_full: bool,
 }
 
 /// A code and the moment it dies. `Debug` never shows it: it is a credential.
@@ -108,6 +122,30 @@ pub struct Account {
     pub name: String,
     /// Since when it is online without a break.
     pub since: Instant,
+    /// How many of its [`SLOTS`] are taken, this box's own included, once the service has told.
+    pub companions: Option<u8>,
+    /// Whole days since the owner's phone was last seen, from [`UNSEEN_DAYS`] on.
+    pub phone_unseen: Option<u16>,
+}
+
+/// So many devices can be linked to a phone at once.
+pub const SLOTS: u8 = 4;
+
+/// Unseen for so many days, the phone is warned about: after 14 the service unlinks everything.
+pub const UNSEEN_DAYS: u16 = 12;
+
+impl Account {
+    /// An account of which nothing else is known yet.
+    pub fn new(number: impl Into<String>, since: Instant) -> Self {
+        Self {
+            number: number.into(),
+            lid: None,
+            name: String::new(),
+            since,
+            companions: None,
+            phone_unseen: None,
+        }
+    }
 }
 
 /// Why the session stopped for good.
@@ -117,6 +155,10 @@ pub enum StopReason {
     Refused(u16),
     /// The data directory was written by a test program and must not meet the real service.
     MarkedDirectory,
+    /// The number is one of production's, and this box is not.
+    ProductionNumber,
+    /// The disk is full. The one that ends by itself, when there is room again.
+    NoRoom,
 }
 
 impl Link {
@@ -130,8 +172,8 @@ impl Link {
             Link::Linking(_) => "linking",
             Link::Resting => "resting",
             Link::Online(_) => "online",
-            Link::Conflict => "conflict",
-            Link::Unlinked => "unlinked",
+            Link::Conflict { .. } => "conflict",
+            Link::Unlinked { .. } => "unlinked",
             Link::Locked => "locked",
             Link::Banned { .. } => "banned",
             Link::Outdated => "outdated",

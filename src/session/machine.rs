@@ -7,7 +7,13 @@
 use std::time::Duration;
 
 use super::backoff::{self, Jitter};
-use super::ending::Ending;
+use super::ending::{Ending, Remover};
+use ended::{ended, started};
+
+mod ended;
+mod reclaim;
+
+pub use reclaim::{Taking, Takings};
 
 /// Time since the process came up. Durations, not instants, so that a test needs no clock and a
 /// scaled clock needs no other code.
@@ -35,6 +41,12 @@ pub struct State {
     pub outdated: u32,
     /// Since when codes have been shown to somebody who may be there; `None` until the first one.
     pub window: Option<Moment>,
+    /// Rounds of codes that nobody scanned, since the last press.
+    pub rounds: u32,
+    /// This box may take its session back: the primary of production.
+    pub may_reclaim: bool,
+    /// How often the session was taken back of late.
+    pub takings: Takings,
     /// What the session is at.
     pub mode: Mode,
 }
@@ -71,6 +83,8 @@ pub enum Why {
     },
     /// The service wants a newer version.
     Outdated,
+    /// Somebody else uses our keys, and the session is taken back in a while.
+    Conflict,
 }
 
 /// Why the session does nothing until a person decides.
@@ -83,7 +97,14 @@ pub enum Hold {
     /// Somebody else uses our keys.
     Conflict,
     /// The device was removed.
-    Unlinked,
+    Unlinked {
+        /// Who did it.
+        by: Remover,
+        /// When.
+        at: Moment,
+    },
+    /// The number belongs to production and this box does not.
+    Forbidden,
     /// The account is locked.
     Locked,
     /// The service does not want a client of this kind.
@@ -106,9 +127,9 @@ pub enum Input {
     },
     /// The time of the next attempt has come.
     Due,
-    /// Somebody pressed the button.
+    /// Somebody pressed the button. In a conflict that means: use it here.
     Press,
-    /// Somebody wants the session back.
+    /// Somebody wants the session back, wherever he said so.
     TakeOver,
     /// Everything was forgotten on purpose.
     Forgotten,
@@ -156,6 +177,9 @@ impl State {
             rate_limits: 0,
             outdated: 0,
             window: None,
+            rounds: 0,
+            may_reclaim: false,
+            takings: Takings::default(),
             mode: Mode::Trying,
         }
     }
@@ -204,138 +228,32 @@ impl State {
 pub fn next(state: &State, input: Input, now: Moment, jitter: Jitter) -> (State, Action) {
     let state = state.clone();
     match input {
-        Input::Started(past) => started(state, past, now),
+        Input::Started(past) => started(state, past, now, jitter),
         Input::Ended {
             ending,
             online,
             code_shown,
         } => ended(state, ending, online, code_shown, now, jitter),
         Input::Due => match state.mode {
+            Mode::Waiting {
+                why: Why::Conflict, ..
+            } => state.taking(false, now),
             Mode::Waiting { .. } => state.trying(false),
             Mode::Trying | Mode::Holding(_) => (state, Action::Stay),
         },
         Input::Press => pressed(state, now),
         Input::TakeOver => match state.mode {
-            Mode::Holding(Hold::Conflict) => State::new(state.linked).trying(true),
+            Mode::Holding(Hold::Conflict)
+            | Mode::Waiting {
+                why: Why::Conflict, ..
+            } => state.taking(true, now),
             Mode::Holding(_) | Mode::Trying | Mode::Waiting { .. } => (state, Action::Stay),
         },
-        Input::Forgotten => State::new(false).trying(true),
-    }
-}
-
-fn started(mut state: State, past: Option<Past>, now: Moment) -> (State, Action) {
-    let Some(past) = past else {
-        return state.trying(true);
-    };
-    state.rate_limits = past.rate_limits;
-    state.outdated = past.outdated;
-    match past.ending {
-        Ending::Replaced => state.holding(Hold::Conflict),
-        Ending::Locked => state.holding(Hold::Locked),
-        Ending::Banned { lasts } => {
-            let told = lasts.is_some();
-            state.waiting(Why::Ban { told }, now + past.left)
+        Input::Forgotten => State {
+            may_reclaim: state.may_reclaim,
+            ..State::new(false)
         }
-        Ending::RateLimited => state.waiting(Why::RateLimit, now + past.left),
-        // The deletion was cut short. Whoever plugs the box in wants to link it, so it goes on
-        // with codes rather than with the news of the removal.
-        Ending::Removed => {
-            state.linked = false;
-            state.mode = Mode::Trying;
-            (state, Action::Forget)
-        }
-        // Whoever started the process may have brought a newer version: one attempt.
-        Ending::Outdated | Ending::Refused(_) => state.trying(true),
-        // Nothing of these outlives the process.
-        Ending::RestartWanted
-        | Ending::ServerTrouble(_)
-        | Ending::NoNetwork
-        | Ending::Untrusted
-        | Ending::Silence
-        | Ending::Closed
-        | Ending::Broken
-        | Ending::RefsUsedUp
-        | Ending::PasskeyWanted
-        | Ending::Paired
-        | Ending::Asked => state.trying(true),
-    }
-}
-
-fn ended(
-    mut state: State,
-    ending: Ending,
-    online: Option<Duration>,
-    code_shown: Option<Moment>,
-    now: Moment,
-    jitter: Jitter,
-) -> (State, Action) {
-    if let Some(online) = online {
-        state.linked = true;
-        state.outdated = 0;
-        if online >= backoff::STABLE {
-            state.failures = 0;
-        }
-        if online >= backoff::FORGIVEN {
-            state.rate_limits = 0;
-        }
-    }
-    state.window = state.window.or(code_shown);
-    match ending {
-        Ending::Replaced => state.holding(Hold::Conflict),
-        Ending::Removed if state.linked => {
-            state.linked = false;
-            state.window = None;
-            state.mode = Mode::Holding(Hold::Unlinked);
-            (state, Action::Forget)
-        }
-        // Keys that no phone has accepted cannot be removed: trouble of the service's own.
-        Ending::Removed => state.backing_off(Why::Backoff, now, jitter),
-        Ending::Locked => state.holding(Hold::Locked),
-        Ending::Banned { lasts } => {
-            let wait = lasts.unwrap_or(BAN_UNTOLD) + BAN_MARGIN;
-            let told = lasts.is_some();
-            state.waiting(Why::Ban { told }, now + wait)
-        }
-        Ending::Outdated => {
-            state.outdated = state.outdated.saturating_add(1);
-            let wait = jitter.apply(backoff::outdated_wait(state.outdated));
-            state.waiting(Why::Outdated, now + wait)
-        }
-        // At once, but only once in a row.
-        Ending::RestartWanted if state.failures == 0 => {
-            state.failures = 1;
-            state.trying(false)
-        }
-        Ending::RestartWanted => state.backing_off(Why::Backoff, now, jitter),
-        Ending::RateLimited => {
-            state.rate_limits = state.rate_limits.saturating_add(1);
-            let wait = jitter.apply(backoff::rate_limit_wait(state.rate_limits));
-            state.waiting(Why::RateLimit, now + wait)
-        }
-        Ending::Refused(code) => state.holding(Hold::Refused(code)),
-        Ending::NoNetwork => {
-            // Nobody could have scanned anything: the window opens with the first code.
-            if code_shown.is_none() && state.window.is_some() {
-                state.window = Some(now);
-            }
-            state.backing_off(Why::Network, now, jitter)
-        }
-        Ending::ServerTrouble(_)
-        | Ending::Untrusted
-        | Ending::Silence
-        | Ending::Closed
-        | Ending::Broken => state.backing_off(Why::Backoff, now, jitter),
-        Ending::PasskeyWanted => state.holding(Hold::Passkey),
-        Ending::RefsUsedUp if state.nobody_there(now) => state.holding(Hold::Resting),
-        Ending::RefsUsedUp | Ending::Asked => {
-            state.failures = 0;
-            state.trying(true)
-        }
-        Ending::Paired => {
-            state.linked = true;
-            state.failures = 0;
-            state.trying(false)
-        }
+        .trying(true),
     }
 }
 
@@ -344,6 +262,7 @@ fn pressed(mut state: State, now: Moment) -> (State, Action) {
         Mode::Trying if state.linked => (state, Action::Stay),
         Mode::Trying => {
             state.window = Some(now);
+            state.rounds = 0;
             (state, Action::HangUp)
         }
         // The service was clear; a press must not make it worse.
@@ -358,12 +277,20 @@ fn pressed(mut state: State, now: Moment) -> (State, Action) {
             state.window = None;
             state.trying(false)
         }
-        // Taking a session back is an order of its own, so that nobody does it by accident.
-        Mode::Holding(Hold::Conflict) => (state, Action::Stay),
+        Mode::Holding(Hold::Conflict)
+        | Mode::Waiting {
+            why: Why::Conflict, ..
+        } => state.taking(true, now),
         Mode::Holding(
-            Hold::Resting | Hold::Passkey | Hold::Unlinked | Hold::Locked | Hold::Refused(_),
+            Hold::Resting
+            | Hold::Passkey
+            | Hold::Unlinked { .. }
+            | Hold::Forbidden
+            | Hold::Locked
+            | Hold::Refused(_),
         ) => {
             state.window = None;
+            state.rounds = 0;
             state.failures = 0;
             state.trying(true)
         }

@@ -1,19 +1,27 @@
-//! The last ending, on disk, so that a restart of the process never reopens what must stay closed.
+//! What must outlive the process, on disk: the last ending, so that a restart never reopens what must
+//! stay closed; how often the session was taken back, so that no restart makes it more often; and
+//! when the phone was last seen.
 //!
-//! One small record in the link's database. It is committed before the session acts on the ending,
-//! and deleted when the ending is over. It never holds a key, a number or a name.
+//! Small rows in the link's database. An ending is committed before the session acts on it, and
+//! deleted when it is over; a taking before the session is taken. They hold no key, number or name.
 
 use std::time::Duration;
 
 use anyhow::Context as _;
 use prost::Message as _;
 
-use super::ending::Ending;
-use super::machine::{Past, State};
+use super::ending::{Ending, Remover};
+use super::machine::{Moment, Past, State, Taking, Takings};
+use crate::message::ServerTime;
 use crate::store::{Batch, Store};
 
 const SPACE: &str = "ending";
 const KEY: &[u8] = b"last";
+const TAKINGS: &[u8] = b"takings";
+
+/// The phone's row: seconds of the service's time, eight bytes, big end first.
+const PHONE: &str = "phone";
+const SEEN: &[u8] = b"seen";
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct Record {
@@ -36,6 +44,23 @@ struct Record {
     rate_limits: u32,
     #[prost(uint32, tag = "7")]
     outdated: u32,
+    /// Who removed the device; 0, as in records of before it was told, where nobody knows.
+    #[prost(uint32, tag = "8")]
+    remover: u32,
+}
+
+/// The takings, oldest first, as of the moment of writing.
+#[derive(Clone, PartialEq, prost::Message)]
+struct TakingsRecord {
+    /// How long ago each was, in milliseconds of this box's running time.
+    #[prost(uint64, repeated, tag = "1")]
+    ages_ms: Vec<u64>,
+    /// Which of them a person made.
+    #[prost(bool, repeated, tag = "2")]
+    by_person: Vec<bool>,
+    /// The latest had not been seen online.
+    #[prost(bool, tag = "3")]
+    under_way: bool,
 }
 
 /// What the last process left, with `wall_ms` as the time now.
@@ -84,6 +109,10 @@ pub async fn keep(
         wait_ms: millis(left),
         rate_limits: state.rate_limits,
         outdated: state.outdated,
+        remover: match ending {
+            Ending::Removed(Remover::Owner) => 1,
+            _ => 0,
+        },
     };
     let mut batch = Batch::default();
     batch.put(&store.link().space(SPACE), KEY, record.encode_to_vec());
@@ -120,6 +149,77 @@ pub async fn clear(store: &Store) -> anyhow::Result<()> {
         .context("deleting the last ending")
 }
 
+/// The takings that an earlier process left. One that cannot be understood counts as three just now:
+/// the box then leaves the session to a person for a day.
+///
+/// # Errors
+/// When the store cannot read.
+pub fn load_takings(store: &Store, now: Moment) -> anyhow::Result<Takings> {
+    let row = store.link().space(SPACE).get(TAKINGS);
+    let Some(bytes) = row.context("reading the takings")? else {
+        return Ok(Takings::default());
+    };
+    let record = TakingsRecord::decode(bytes.as_slice()).unwrap_or_else(|_| {
+        tracing::warn!("the record of the takings cannot be read; the box takes nothing for a day");
+        TakingsRecord {
+            ages_ms: vec![0; 3],
+            by_person: vec![false; 3],
+            under_way: false,
+        }
+    });
+    let past = record
+        .ages_ms
+        .iter()
+        .zip(record.by_person.iter().chain(std::iter::repeat(&false)))
+        .map(|(age, by_person)| Taking {
+            age: Duration::from_millis(*age),
+            by_person: *by_person,
+        })
+        .collect();
+    Ok(Takings::restored(past, record.under_way, now))
+}
+
+/// Keeps the takings as of `now`; deletes the row where there are none. Durable when this returns.
+///
+/// # Errors
+/// When the store cannot write; the session must then take nothing.
+pub async fn keep_takings(store: &Store, takings: &Takings, now: Moment) -> anyhow::Result<()> {
+    let mut takings = takings.clone();
+    takings.age_to(now);
+    let space = store.link().space(SPACE);
+    let mut batch = Batch::default();
+    if takings.past().is_empty() && !takings.is_under_way() {
+        batch.delete(&space, TAKINGS);
+    } else {
+        let record = TakingsRecord {
+            ages_ms: takings.past().iter().map(|past| millis(past.age)).collect(),
+            by_person: takings.past().iter().map(|past| past.by_person).collect(),
+            under_way: takings.is_under_way(),
+        };
+        batch.put(&space, TAKINGS, record.encode_to_vec());
+    }
+    store.link().apply(batch).context("keeping the takings")?;
+    store.link().commit().await.context("keeping the takings")
+}
+
+/// When the phone was last seen, if that is known.
+pub fn phone_seen(store: &Store) -> Option<ServerTime> {
+    let row = store.link().space(PHONE).get(SEEN).ok()??;
+    Some(ServerTime(i64::from_be_bytes(row.try_into().ok()?)))
+}
+
+/// Writes down when the phone was last seen. Durable with the next commit; it does not wait.
+///
+/// # Errors
+/// When the store cannot write.
+pub fn put_phone_seen(store: &Store, seen: ServerTime) -> anyhow::Result<()> {
+    let mut batch = Batch::default();
+    let space = store.link().space(PHONE);
+    batch.put(&space, SEEN, seen.0.to_be_bytes());
+    let written = store.link().apply(batch);
+    written.context("writing down when the phone was seen")
+}
+
 /// What is certainly left of the wait. The board's clock may have been set back to an earlier time
 /// by the power cut, so a time before the ending proves nothing and the whole wait counts.
 fn left(record: &Record, wall_ms: i64) -> Duration {
@@ -135,7 +235,7 @@ fn millis(duration: Duration) -> u64 {
 fn encode(ending: Ending) -> (u32, u32, Option<Duration>) {
     match ending {
         Ending::Replaced => (1, 0, None),
-        Ending::Removed => (2, 0, None),
+        Ending::Removed(_) => (2, 0, None),
         Ending::Locked => (3, 0, None),
         Ending::Banned { lasts } => (4, 0, lasts),
         Ending::Outdated => (5, 0, None),
@@ -151,6 +251,7 @@ fn encode(ending: Ending) -> (u32, u32, Option<Duration>) {
         | Ending::RefsUsedUp
         | Ending::PasskeyWanted
         | Ending::Paired
+        | Ending::Forbidden
         | Ending::Asked => (0, 0, None),
     }
 }
@@ -158,7 +259,10 @@ fn encode(ending: Ending) -> (u32, u32, Option<Duration>) {
 fn decode(record: &Record) -> Option<Ending> {
     Some(match record.kind {
         1 => Ending::Replaced,
-        2 => Ending::Removed,
+        2 => Ending::Removed(match record.remover {
+            1 => Remover::Owner,
+            _ => Remover::Untold,
+        }),
         3 => Ending::Locked,
         4 => Ending::Banned {
             lasts: record.lasts_ms.map(Duration::from_millis),
@@ -191,7 +295,8 @@ mod tests {
     async fn every_kept_ending_comes_back_as_it_was() {
         for ending in [
             Ending::Replaced,
-            Ending::Removed,
+            Ending::Removed(Remover::Owner),
+            Ending::Removed(Remover::Untold),
             Ending::Locked,
             Ending::Banned { lasts: Some(DAY) },
             Ending::Banned { lasts: None },
@@ -212,6 +317,61 @@ mod tests {
         let ending = Ending::Banned { lasts: Some(DAY) };
         let past = kept(ending, DAY, 1_800_000_000_000, 0).await.unwrap();
         assert_eq!(past.left, DAY);
+    }
+
+    #[tokio::test]
+    async fn takings_come_back_with_no_time_passed_and_outlive_the_ending() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        assert_eq!(
+            load_takings(&store, DAY).unwrap(),
+            Takings::default(),
+            "a box of an earlier version has none"
+        );
+        let past = vec![
+            Taking {
+                age: Duration::from_secs(7),
+                by_person: false,
+            },
+            Taking {
+                age: Duration::from_secs(3),
+                by_person: true,
+            },
+        ];
+        let takings = Takings::restored(past.clone(), true, DAY);
+        keep_takings(&store, &takings, DAY).await.unwrap();
+        let state = State::new(true);
+        keep(&store, Ending::Replaced, &state, DAY, 5)
+            .await
+            .unwrap();
+        clear(&store).await.unwrap();
+        let back = load_takings(&store, Duration::ZERO).unwrap();
+        assert_eq!(back, Takings::restored(past, true, Duration::ZERO));
+        keep_takings(&store, &Takings::default(), DAY)
+            .await
+            .unwrap();
+        assert_eq!(load_takings(&store, DAY).unwrap(), Takings::default());
+    }
+
+    #[tokio::test]
+    async fn takings_that_cannot_be_read_leave_the_session_to_a_person() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let mut batch = Batch::default();
+        batch.put(&store.link().space(SPACE), TAKINGS, [0xff; 3]);
+        store.link().apply(batch).unwrap();
+        let takings = load_takings(&store, DAY).unwrap();
+        assert_eq!(takings.past().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn the_phone_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        assert_eq!(phone_seen(&store), None);
+        let seen = ServerTime(1_795_000_000);
+        put_phone_seen(&store, seen).unwrap();
+        assert_eq!(phone_seen(&store), Some(seen));
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod doors;
 mod forgetting;
+mod notes;
 mod shown;
 
 use std::pin::Pin;
@@ -13,14 +14,13 @@ use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::doors::{Doors, Happening};
-use self::shown::shown;
 use super::backoff::Jitter;
 use super::client::{Client, Context, Ended};
 use super::clock::{Clock, at};
 use super::ending::Ending;
 use super::keys::Keys;
 use super::link::Link;
-use super::machine::{self, Action, Input, Mode, State};
+use super::machine::{self, Action, Input, Mode, Moment, State};
 use super::queue::{Pump, queue};
 use super::{Event, Handle, Order, SendError, Settings, record, tls};
 use crate::store::Store;
@@ -63,9 +63,12 @@ pub fn spawn(
                 link,
                 queue,
                 events,
+                acquaintance: Arc::default(),
                 panics: Arc::new(panics),
             },
             state: State::new(false),
+            guarded: false,
+            noted: Moment::ZERO,
             client: None,
             doors: Doors::new(orders, stop, panicked),
         };
@@ -77,6 +80,10 @@ pub fn spawn(
 struct Session {
     context: Context,
     state: State,
+    /// The link that is there belongs to production and this box does not.
+    guarded: bool,
+    /// When the takings were last written down.
+    noted: Moment,
     /// Kept between two connections, while it can be used again.
     client: Option<Client>,
     doors: Doors,
@@ -123,8 +130,15 @@ impl Session {
             }
             self.context.store.reset().await.context("resetting")?;
         }
+        let acquaintance = &self.context.acquaintance;
+        acquaintance.remember(record::phone_seen(&self.context.store));
         let client = self.build().await?;
-        self.state = State::new(client.is_linked());
+        self.state = State {
+            may_reclaim: self.context.settings.may_reclaim(),
+            takings: record::load_takings(&self.context.store, self.context.clock.now())?,
+            ..State::new(client.is_linked())
+        };
+        self.guarded = client.is_forbidden();
         self.client = Some(client);
         let past = record::load(&self.context.store, self.context.clock.wall_ms())?;
         let mut next = Next::Act(self.decide(Input::Started(past)).await?);
@@ -150,7 +164,13 @@ impl Session {
     async fn decide(&mut self, input: Input) -> anyhow::Result<Action> {
         let now = self.context.clock.now();
         let (state, action) = machine::next(&self.state, input, now, chance());
+        let taken = state.takings != self.state.takings;
         self.state = state;
+        // On disk before the session is taken, and after it is known that it was lost.
+        let connects = matches!(action, Action::Connect { .. });
+        if taken && connects {
+            self.note_takings().await?;
+        }
         let store = &self.context.store;
         match input {
             Input::Ended { ending, .. } if is_to_be_kept(ending, action) => {
@@ -158,36 +178,16 @@ impl Session {
                 let wall_ms = self.context.clock.wall_ms();
                 record::keep(store, ending, &self.state, left, wall_ms).await?;
             }
-            _ if matches!(action, Action::Connect { .. }) => record::clear(store).await?,
+            _ if connects => record::clear(store).await?,
             _ => {}
+        }
+        if taken && !connects {
+            self.note_takings().await?;
         }
         if action != Action::Stay {
             self.show();
         }
         Ok(action)
-    }
-
-    fn show(&self) {
-        let link = shown(&self.state, self.context.clock);
-        // A box that waits goes on waiting while it tries: its screen would flicker otherwise.
-        let waits = match &*self.context.link.borrow() {
-            Link::WaitingNetwork { .. } => true,
-            Link::Connecting { failures, .. } => *failures > 0 && !self.state.linked,
-            _ => false,
-        };
-        if waits && self.state.mode == Mode::Trying {
-            return;
-        }
-        self.context.link.send_modify(|current| {
-            let trouble = match (&*current, &link) {
-                (Link::Linking(linking), Link::Linking(_)) => linking.trouble,
-                _ => None,
-            };
-            *current = link;
-            if let Link::Linking(linking) = current {
-                linking.trouble = linking.trouble.or(trouble);
-            }
-        });
     }
 
     /// One connection, from opening it to its end.
@@ -206,6 +206,7 @@ impl Session {
             }
         };
         let over = self.serve(&client).await?;
+        self.guarded = client.is_forbidden();
         self.client = Some(client);
         Ok(match over {
             Over::Ended(Ended {
@@ -231,8 +232,13 @@ impl Session {
         let running = client.run();
         tokio::pin!(running);
         loop {
+            let note = self.next_note();
             let happening = tokio::select! {
                 ended = &mut running => return Ok(Over::Ended(ended)),
+                () = at(note) => {
+                    self.note_takings().await?;
+                    continue;
+                }
                 happening = self.doors.next() => happening?,
             };
             match happening {
@@ -310,9 +316,14 @@ impl Session {
             client.close().await;
         }
         loop {
+            let note = self.next_note();
             let happening = tokio::select! {
                 () = at(due) => {
                     return Ok(Next::Act(self.decide(Input::Due).await?));
+                }
+                () = at(note) => {
+                    self.note_takings().await?;
+                    continue;
                 }
                 happening = self.doors.next() => happening?,
             };
@@ -351,7 +362,7 @@ async fn close_while(client: &Client, mut running: Pin<&mut impl Future<Output =
 
 /// An ending that only leads to a back-off needs no record, whatever it is at other times.
 fn is_to_be_kept(ending: Ending, action: Action) -> bool {
-    ending.is_kept() && (ending != Ending::Removed || action == Action::Forget)
+    ending.is_kept() && (!matches!(ending, Ending::Removed(_)) || action == Action::Forget)
 }
 
 /// Whoever gave the order may have gone.

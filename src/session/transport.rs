@@ -15,6 +15,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -32,8 +33,9 @@ use super::verdict::Verdict;
 /// For name, route, TLS and upgrade together (as the web client has it).
 const CONNECT: Duration = Duration::from_secs(20);
 
-/// An idle connection carries a ping and its answer every 15 to 30 s, so one that has been silent
-/// for this long is half-open. The protocol crate itself may need 65 s to notice.
+/// An idle connection carries a ping of the protocol and its answer every 15 to 30 s, so one on which
+/// no frame has arrived for this long is deaf, though its socket may be well. "Online" therefore
+/// means that one arrived within the last minute. The protocol crate may need 65 s to notice.
 const IDLE: Duration = Duration::from_secs(55);
 
 /// For one write. A socket whose buffer stays full this long leads nowhere.
@@ -205,6 +207,8 @@ struct Connection {
 #[async_trait]
 impl Transport for Connection {
     async fn send(&self, data: Bytes) -> anyhow::Result<()> {
+        // Whoever hung up does not want the last word to go out after all.
+        anyhow::ensure!(!*self.hang_up.borrow(), "the connection was hung up");
         let write = async {
             self.writer
                 .lock()
@@ -242,22 +246,27 @@ async fn read(
     verdict: Verdict,
 ) {
     let reading = async {
+        let mut heard = Instant::now();
         loop {
-            let data = match tokio::time::timeout(idle, reader.next()).await {
+            let data = match tokio::time::timeout_at(heard + idle, reader.next()).await {
                 Err(_) => {
                     verdict.pass(Ending::Silence);
                     return DisconnectReason::ReadError("nothing arrives any more".to_owned());
                 }
                 Ok(None) => return DisconnectReason::StreamEnded,
                 Ok(Some(Err(error))) => return DisconnectReason::ReadError(error.to_string()),
-                Ok(Some(Ok(Message::Binary(data)))) => data,
+                Ok(Some(Ok(Message::Binary(data)))) => {
+                    heard = Instant::now();
+                    data
+                }
                 Ok(Some(Ok(Message::Close(frame)))) => {
                     return DisconnectReason::ServerClose {
                         code: frame.as_ref().map(|frame| u16::from(frame.code)),
                         reason: frame.map(|f| f.reason.to_string()).unwrap_or_default(),
                     };
                 }
-                // Pings are answered by the WebSocket itself; the service sends no text.
+                // Pings are answered by the WebSocket itself; the service sends no text. Neither
+                // proves that anybody speaks the protocol at the other end.
                 Ok(Some(Ok(_))) => continue,
             };
             if events

@@ -32,6 +32,11 @@ impl Verdict {
         }
     }
 
+    /// Only a symptom has been told so far.
+    pub fn is_symptom(&self) -> bool {
+        self.peek().is_some_and(Ending::is_symptom)
+    }
+
     /// What was told, for the next connection to begin with nothing.
     pub fn take(&self) -> Option<Ending> {
         self.ending
@@ -56,7 +61,7 @@ mod tests {
         verdict.pass(Ending::Broken);
         assert_eq!(verdict.peek(), Some(Ending::Closed));
         verdict.pass(Ending::Replaced);
-        verdict.pass(Ending::Removed);
+        verdict.pass(Ending::Locked);
         verdict.pass(Ending::Closed);
         assert_eq!(verdict.take(), Some(Ending::Replaced));
         assert_eq!(verdict.take(), None);

@@ -1,10 +1,13 @@
 //! The thread that opens, commits, resets and closes the databases. One for both, so that all who
 //! wait for the same database share one sync; asleep, without a wake-up of its own, while nobody
-//! waits.
+//! waits and nothing is left to be written. What nobody wants committed it commits once it has
+//! been quiet for a while, and only once: a box that idles writes nothing.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -27,13 +30,26 @@ struct Work {
     link: Vec<Answer>,
     log: Vec<Answer>,
     orders: Vec<(Order, Answer)>,
+    applied: bool,
     end: bool,
+}
+
+impl Work {
+    fn is_none(&self) -> bool {
+        self.link.is_empty()
+            && self.log.is_empty()
+            && self.orders.is_empty()
+            && !self.applied
+            && !self.end
+    }
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     work: Mutex<Work>,
     more: Condvar,
+    /// The thread will look at what was applied by itself, in a while.
+    looks: AtomicBool,
 }
 
 /// The thread's handle. Dropping it closes the databases and waits for that.
@@ -54,8 +70,9 @@ impl Committer {
                 let queue = Arc::clone(&queue);
                 let dir = dir.to_owned();
                 move || {
-                    be_lazy();
+                    be_late_by(HALF_A_MINUTE);
                     let opened = open_both(&dir, &link, &log);
+                    be_late_by(A_MILLISECOND);
                     let failed = opened.is_err();
                     if report.send(opened).is_ok() && !failed {
                         run(&queue, &dir, &link, &log);
@@ -85,6 +102,15 @@ impl Committer {
             Name::Log => work.log.push(answer),
         })
         .await
+    }
+
+    /// Something was applied. Costs next to nothing while things go on.
+    pub fn applied(&self) {
+        // Either this sees that the thread will not look, or the thread sees what was applied.
+        fence(Ordering::SeqCst);
+        if !self.queue.looks.load(Ordering::SeqCst) {
+            self.queue.change(|work| work.applied = true);
+        }
     }
 
     pub async fn order(&self, order: Order) -> Result<(), StoreError> {
@@ -118,21 +144,47 @@ impl Queue {
 
     /// Everything that has gathered; sleeps while there is nothing.
     fn take(&self) -> Work {
-        let idle = |work: &mut Work| {
-            work.link.is_empty() && work.log.is_empty() && work.orders.is_empty() && !work.end
-        };
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
         let mut work = self
             .more
-            .wait_while(work, idle)
+            .wait_while(work, |work| work.is_none())
             .unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *work)
+    }
+
+    /// The same, for as long as quiet takes; nothing if nothing came.
+    fn take_soon(&self, quiet: Duration) -> Option<Work> {
+        self.looks.store(true, Ordering::SeqCst);
+        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut work, _) = self
+            .more
+            .wait_timeout_while(work, quiet, |work| work.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        let work = std::mem::take(&mut *work);
+        if !work.is_none() {
+            return Some(work);
+        }
+        self.looks.store(false, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        None
     }
 }
 
 fn run(queue: &Queue, dir: &Path, link: &Slot, log: &Slot) {
+    let quiet = Duration::from_millis(link.options.quiet_ms);
     loop {
-        let work = queue.take();
+        let work = match queue.take_soon(quiet) {
+            Some(work) => work,
+            None => {
+                for slot in [link, log].into_iter().filter(|slot| slot.is_dirty()) {
+                    // Nobody asked; those who do next are told.
+                    if let Err(error) = slot.commit() {
+                        tracing::error!(database = slot.name, %error, "what is left is not on disk");
+                    }
+                }
+                queue.take()
+            }
+        };
         for (slot, waiting) in [(link, work.link), (log, work.log)] {
             if waiting.is_empty() {
                 continue;
@@ -142,6 +194,9 @@ fn run(queue: &Queue, dir: &Path, link: &Slot, log: &Slot) {
                 // Who no longer waits does not mind.
                 let _ = answer.send(result.clone());
             }
+        }
+        for slot in [link, log] {
+            slot.relax();
         }
         for (order, answer) in work.orders {
             let result = match order {
@@ -167,17 +222,20 @@ fn run(queue: &Queue, dir: &Path, link: &Slot, log: &Slot) {
 }
 
 /// The library keeps seven threads that each wake once a second for nothing. A thread inherits
-/// how late its timers may be from the one that starts it, so this one, which starts them, allows
-/// half a minute: they then wake with other timers instead of waking the board. Best effort.
-fn be_lazy() {
-    const NANOSECONDS: &str = "30000000000";
+/// how late its timers may be from the one that starts it, so this one, while it starts them, allows
+/// half a minute: they then wake with other timers instead of waking the board.
+const HALF_A_MINUTE: &str = "30000000000";
+const A_MILLISECOND: &str = "1000000";
+
+/// How late this thread's timers may be, in nanoseconds. Best effort.
+fn be_late_by(nanoseconds: &str) {
     // The file is found under the thread's number, not under that of its process.
     if let Ok(task) = std::fs::read_link("/proc/thread-self")
         && let Some(thread) = task.file_name()
     {
         let _ = std::fs::write(
             Path::new("/proc").join(thread).join("timerslack_ns"),
-            NANOSECONDS,
+            nanoseconds,
         );
     }
 }

@@ -19,8 +19,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use super::chunks::{self, CHUNK, Head, Record};
+use super::journal::{self, Change, Journal};
 use super::{Entry, Options, StoreError};
 
 /// How much may be written before a sync is made unasked. Pages are rewritten every ten changes,
@@ -30,31 +33,54 @@ const PORTION: usize = 64 * 1024;
 /// What a change costs beside its bytes: its share of the page that is rewritten now and then.
 const OVERHEAD: usize = 512;
 
+/// The library's cache is cut into 256 shards, and each looks at what it may drop at every 64th
+/// access only. Pages that are written once and hardly read, as an index by random ids has them,
+/// so stay by the thousand. Keys that were changed are therefore asked for a few times more, when
+/// this many have gathered; a backlog gathers more between two commits, and the rest is left out.
+const GATHERED: usize = 512;
+const GATHERED_MOST: usize = 4096;
+const ASKED: usize = 4;
+
+/// See [`Engine::has_blobs`].
+const COARSEST_CLOCK: Duration = Duration::from_secs(3);
+
 #[derive(Debug)]
 pub(super) struct Engine {
     db: sled::Db,
+    journal: Journal,
     file: File,
     blobs: PathBuf,
     options: Options,
     generation: AtomicU64,
     unsynced: AtomicU64,
+    changed: Mutex<Vec<Vec<u8>>>,
+    no_blobs_since: Mutex<Option<SystemTime>>,
 }
 
 impl Engine {
     /// Takes over an open database and its `db` file. [`Self::tidy`] comes before the first use.
-    pub fn new(db: sled::Db, file: File, blobs: PathBuf, options: Options) -> Self {
-        Self {
+    pub fn new(
+        db: sled::Db,
+        file: File,
+        blobs: PathBuf,
+        options: Options,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            journal: Journal::open(&db)?,
             db,
             file,
             blobs,
             options,
             generation: AtomicU64::new(1),
             unsynced: AtomicU64::new(0),
-        }
+            changed: Mutex::new(Vec::new()),
+            no_blobs_since: Mutex::new(None),
+        })
     }
 
     /// Removes what an interrupted write left, and finds the generations that are taken.
     pub fn tidy(&self) -> Result<(), StoreError> {
+        self.journal.finish(&self.db)?;
         let garbage: Vec<u64> = self
             .db
             .scan_prefix(chunks::GARBAGE_REGION)
@@ -87,6 +113,12 @@ impl Engine {
     pub fn remove_raw(&self, key: &[u8]) -> Result<(), StoreError> {
         self.db.remove(key)?;
         Ok(())
+    }
+
+    /// Begins a batch and does not end it.
+    #[cfg(test)]
+    pub fn begin(&self, changes: &[Change]) -> Result<(), StoreError> {
+        self.journal.write_down(changes)
     }
 
     #[cfg(test)]
@@ -262,18 +294,20 @@ impl Engine {
     }
 
     fn write(&self, changes: Changes) -> Result<(), StoreError> {
-        let cost = changes.cost as u64;
+        let journaled = journal::is_for(&changes.ops);
+        let cost = changes.cost as u64 * if journaled { 2 } else { 1 };
         if self.unsynced.load(Ordering::Relaxed) + cost > PORTION as u64 {
             self.commit()?;
         }
-        // A batch costs the library two writes more than a change alone, which is whole anyway.
         let mut ops = changes.ops;
-        if ops.len() <= 1 {
-            match ops.pop() {
-                Some((key, Some(record))) => self.db.insert(key, record)?,
-                Some((key, None)) => self.db.remove(key)?,
-                None => None,
-            };
+        self.gather(&ops);
+        if journaled {
+            self.journal.write(&self.db, ops)?;
+        } else if ops.len() <= 1 {
+            // A change alone is whole anyway.
+            if let Some(change) = ops.pop() {
+                journal::carry_out(&self.db, change)?;
+            }
         } else {
             let mut batch = sled::Batch::default();
             for (key, record) in ops {
@@ -286,6 +320,30 @@ impl Engine {
         }
         self.unsynced.fetch_add(cost, Ordering::Relaxed);
         let_go();
+        Ok(())
+    }
+
+    fn gather(&self, ops: &[Change]) {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = GATHERED_MOST.saturating_sub(changed.len());
+        changed.extend(ops.iter().take(room).map(|(key, _)| key.clone()));
+    }
+
+    /// Has the library drop what it need not keep in memory. For a thread nobody waits for.
+    pub fn relax(&self) -> Result<(), StoreError> {
+        let changed = {
+            let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+            if changed.len() < GATHERED {
+                return Ok(());
+            }
+            std::mem::take(&mut *changed)
+        };
+        for key in &changed {
+            for _ in 0..ASKED {
+                self.db.contains_key(key)?;
+            }
+            let_go();
+        }
         Ok(())
     }
 
@@ -306,12 +364,32 @@ impl Engine {
                 Some(now.saturating_sub(covered))
             })
             .ok();
-        let mut blobs =
-            std::fs::read_dir(&self.blobs).map_err(StoreError::disk("look into blobs/"))?;
-        match blobs.next() {
-            None => Ok(()),
-            Some(_) => Err(StoreError::Blob),
+        match self.has_blobs() {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(StoreError::Blob),
+            Err(error) => Err(StoreError::disk("look into blobs/")(error)),
         }
+    }
+
+    /// A directory whose time is the same has the same names in it, and asking for its time is
+    /// quicker than reading it. A time too near to the last look says nothing: clocks of file
+    /// systems are coarse, the coarsest counts in two seconds.
+    fn has_blobs(&self) -> std::io::Result<bool> {
+        let changed = std::fs::metadata(&self.blobs)?.modified()?;
+        let mut empty_since = self
+            .no_blobs_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *empty_since == Some(changed) {
+            return Ok(false);
+        }
+        let now = SystemTime::now();
+        let blobs = std::fs::read_dir(&self.blobs)?.next().is_some();
+        let old = now
+            .duration_since(changed)
+            .is_ok_and(|age| age > COARSEST_CLOCK);
+        *empty_since = (!blobs && old).then_some(changed);
+        Ok(blobs)
     }
 }
 
@@ -323,7 +401,7 @@ fn let_go() {
 
 #[derive(Default)]
 struct Changes {
-    ops: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    ops: Vec<Change>,
     cost: usize,
 }
 

@@ -1,7 +1,5 @@
 //! What the store tells when it cannot. Every message says what to do where something can be done.
 
-use std::error::Error;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -68,25 +66,6 @@ pub enum OpenError {
         /// Why.
         source: StoreError,
     },
-}
-
-/// No room is left on the disk, however deep in the error that is said.
-pub fn is_full(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        let io = cause.downcast_ref::<io::Error>();
-        let shared = || cause.downcast_ref::<Arc<io::Error>>().map(Arc::as_ref);
-        let library = || match cause.downcast_ref::<sled::Error>() {
-            Some(sled::Error::Io(error)) => Some(error),
-            _ => None,
-        };
-        let kind = io.or_else(shared).or_else(library).map(io::Error::kind);
-        if let Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) = kind {
-            return true;
-        }
-        next = cause.source();
-    }
-    false
 }
 
 impl StoreError {

@@ -115,5 +115,5 @@ fn attempt(path: &Path, slot: &Slot, doubtful: bool) -> Result<Engine, Failure> 
 fn open_engine(path: &Path, options: Options) -> Result<Engine, StoreError> {
     let db = open_library(path, Some(options.housekeeping_ms))?;
     let file = fs::File::open(path.join("db")).map_err(StoreError::disk("open the database"))?;
-    Ok(Engine::new(db, file, path.join("blobs"), options))
+    Engine::new(db, file, path.join("blobs"), options)
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use tokio::sync::watch;
+
 use super::engine::Engine;
 use super::{Options, StoreError, disk};
 
@@ -28,10 +30,17 @@ pub(super) struct Slot {
     // After a failed sync the kernel forgets what it could not write; a second sync would
     // succeed and mean nothing.
     failed: Mutex<Option<StoreError>>,
+    broken: Arc<watch::Sender<Option<StoreError>>>,
 }
 
 impl Slot {
-    pub fn new(dir: &Path, name: &'static str, options: Options) -> Self {
+    /// `broken` is told when the database takes nothing more.
+    pub fn new(
+        dir: &Path,
+        name: &'static str,
+        options: Options,
+        broken: Arc<watch::Sender<Option<StoreError>>>,
+    ) -> Self {
         Self {
             dir: dir.to_owned(),
             name,
@@ -40,12 +49,14 @@ impl Slot {
             applied: AtomicU64::new(0),
             durable: AtomicU64::new(0),
             failed: Mutex::new(None),
+            broken,
         }
     }
 
     pub fn fill(&self, engine: Engine) {
         let mut place = self.engine.write().unwrap_or_else(PoisonError::into_inner);
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.broken.send_replace(None);
         self.durable
             .store(self.applied.load(Ordering::Acquire), Ordering::Release);
         *place = Some(Arc::new(engine));
@@ -90,7 +101,10 @@ impl Slot {
         if !matches!(result, Ok(false)) {
             self.applied.fetch_add(1, Ordering::AcqRel);
         }
-        if let Err(error @ StoreError::Disk { .. }) = &result {
+        // The library, too, takes nothing more after the disk has refused it something.
+        if let Err(error @ (StoreError::Disk { .. } | StoreError::Database(sled::Error::Io(_)))) =
+            &result
+        {
             self.fail(error);
         }
         result.map(|_| ())
@@ -128,6 +142,26 @@ impl Slot {
         }
     }
 
+    /// Gives memory back that is not needed. A failure is for those to see who read or write.
+    pub fn relax(&self) {
+        let engine = self
+            .engine
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(engine) = engine
+            && let Err(error) = self.guard(|| engine.relax())
+        {
+            tracing::debug!(database = self.name, %error, "memory was not given back");
+        }
+    }
+
+    /// Something was applied that no commit has covered.
+    pub fn is_dirty(&self) -> bool {
+        self.check().is_ok()
+            && self.durable.load(Ordering::Acquire) < self.applied.load(Ordering::Acquire)
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         match &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(error) => Err(error.clone()),
@@ -140,6 +174,11 @@ impl Slot {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get_or_insert_with(|| error.clone());
+        self.broken.send_if_modified(|reason| {
+            let first = reason.is_none();
+            reason.get_or_insert_with(|| error.clone());
+            first
+        });
     }
 
     fn guard<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {

@@ -111,6 +111,22 @@ async fn a_value_in_a_file_of_its_own_fails_the_commit() {
 }
 
 #[tokio::test]
+async fn such_a_file_is_seen_also_when_the_directory_was_not_read_any_more() {
+    let (dir, store) = fresh();
+    let space = store.log().space("space");
+    let blobs = dir.path().join("log/blobs");
+    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    File::open(&blobs).unwrap().set_modified(hour_ago).unwrap();
+    for round in 0..3_u8 {
+        put(&space, b"key", [round]);
+        store.log().commit().await.unwrap();
+    }
+    std::fs::write(blobs.join("1"), b"x").unwrap();
+    put(&space, b"key", *b"value");
+    assert!(matches!(store.log().commit().await, Err(StoreError::Blob)));
+}
+
+#[tokio::test]
 async fn all_who_wait_share_one_commit_and_one_error() {
     let (dir, store) = fresh();
     let space = store.log().space("space");
@@ -126,6 +142,62 @@ async fn all_who_wait_share_one_commit_and_one_error() {
         "nothing is taken after a failed sync"
     );
     store.link().commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_takes_nothing_more_says_so() {
+    let (dir, store) = fresh();
+    put(&store.log().space("space"), b"key", *b"value");
+    std::fs::remove_dir(dir.path().join("log/blobs")).unwrap();
+    assert!(store.log().commit().await.is_err());
+    assert!(matches!(store.failed().await, StoreError::Disk { .. }));
+}
+
+#[tokio::test]
+async fn a_batch_that_was_begun_is_ended_at_the_next_opening() {
+    let (dir, store) = fresh();
+    let space = store.log().space("space");
+    put(&space, b"old", *b"x");
+    let begun = [
+        (space.full(b"key"), Some(super::chunks::inline(b"value"))),
+        (space.full(b"old"), None),
+    ];
+    store
+        .log()
+        .slot()
+        .with(|engine| engine.begin(&begun))
+        .unwrap();
+    assert!(!space.contains(b"key").unwrap());
+    drop((store, space));
+
+    let store = Store::open(dir.path()).unwrap();
+    let space = store.log().space("space");
+    assert_eq!(space.get(b"key").unwrap().unwrap(), b"value");
+    assert!(!space.contains(b"old").unwrap());
+    // It is over: what comes later is not undone by another opening.
+    put(&space, b"key", *b"other");
+    drop((store, space));
+    let store = Store::open(dir.path()).unwrap();
+    assert_eq!(
+        store.log().space("space").get(b"key").unwrap().unwrap(),
+        b"other"
+    );
+}
+
+#[tokio::test]
+async fn what_nobody_committed_is_committed_when_it_is_quiet() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        quiet_ms: 20,
+        ..Options::default()
+    };
+    let store = Store::open_with(dir.path(), options).unwrap();
+    for round in 0..3_u8 {
+        put(&store.link().space("space"), b"key", [round]);
+        while store.link().slot().is_dirty() {
+            std::thread::yield_now();
+        }
+    }
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ async fn stage(with_button: bool) -> Stage {
         frames: frames_watch,
         inbox: inbox_watch,
         outbox: outbox_watch,
-        history: history.clone(),
+        history: Some(history.clone()),
         board: board.name,
         display: watch::channel(DisplayHealth::Shows).1,
         voice: watch::channel(crate::bot::Voice::Listens).1,
@@ -134,6 +134,7 @@ async fn the_status_tells_the_whole_box() {
     assert_eq!(status, 200);
     let expected = json!({
         "link": "resting", "number": null, "name": null, "since": null, "screen": "resting",
+        "companions": null, "phone_unseen_days": null, "next_try": null, "reason": null,
         "voice": "listens", "inbox": { "seq": 17 }, "outbox": { "pending": 2, "failed": 1 },
         "version": env!("CARGO_PKG_VERSION"), "board": "headless",
         "display_fault": null,
@@ -145,6 +146,8 @@ async fn the_status_tells_the_whole_box() {
         lid: None,
         name: "Tienda".into(),
         since: Instant::now(),
+        companions: None,
+        phone_unseen: None,
     }));
     let (_, told) = stage.json("GET", "/status", "").await;
     assert_eq!(told["link"], "online");

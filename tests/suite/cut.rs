@@ -9,7 +9,7 @@
 
 mod disk;
 mod extremes;
-mod recording;
+pub mod recording;
 mod workload;
 
 use std::path::PathBuf;

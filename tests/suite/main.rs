@@ -6,6 +6,7 @@
 
 mod alerts;
 mod cut;
+mod full;
 mod history;
 mod process;
 mod session;

@@ -1,8 +1,10 @@
 //! The link: how it comes about, how it ends, and what the box makes of each ending.
 
+mod account;
 mod endings;
 mod linking;
 mod messages;
+mod priorities;
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -13,8 +15,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use vinculo::message::{Body, ChatId, Draft, Incoming, MessageId};
-use vinculo::session::link::{LinkTrouble, Linking, StopReason};
-use vinculo::session::{Clock, Endpoint, Event, Handle, Link, SendError, Settings, spawn};
+use vinculo::session::link::{Account, LinkTrouble, Linking, Remover, StopReason};
+use vinculo::session::{
+    Clock, Endpoint, Event, Handle, Link, Rank, Role, SendError, Settings, spawn,
+};
 use vinculo::store::Store;
 use whatsim::{Fault, Kind, Options, Sim};
 

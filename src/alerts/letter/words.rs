@@ -39,7 +39,8 @@ fn es(kind: Kind, state: Option<What>) -> Says {
         Kind::Conflict => (
             "el vínculo está abierto en otra parte",
             "Otro programa entró a WhatsApp con una copia de los datos de este equipo, y \
-             WhatsApp dejó por fuera a este. No contesta más hasta que usted decida.",
+             WhatsApp dejó por fuera a este. No contesta hasta que usted decida, o hasta \
+             que recupere el vínculo solo, si su pantalla dice a qué hora.",
             "Apague la copia (una tarjeta clonada o un respaldo restaurado) y luego pulse el \
              botón del equipo para usar el vínculo aquí.",
         ),
@@ -123,7 +124,8 @@ fn en(kind: Kind, state: Option<What>) -> Says {
         Kind::Conflict => (
             "the link is open elsewhere",
             "Another program logged in to WhatsApp with a copy of this box's data, and WhatsApp \
-             threw this one out. It does not answer any more until you decide.",
+             threw this one out. It does not answer until you decide, or until it takes \
+             the link back by itself, if its screen says when.",
             "Switch the copy off (a cloned card, or a restored backup), then press the button \
              of the box to use the link here.",
         ),

@@ -72,6 +72,8 @@ impl Life {
             lid: None,
             name: String::new(),
             since: Instant::now(),
+            companions: None,
+            phone_unseen: None,
         };
         let (link, seen) = watch::channel(Link::Online(account));
         let mut tasks = JoinSet::new();

@@ -327,6 +327,8 @@ async fn the_task_begins_with_the_link_and_waits_for_room() {
         lid: None,
         name: String::new(),
         since: Instant::now(),
+        companions: None,
+        phone_unseen: None,
     }));
     let one = |now: &Pending| now.pending == 1;
     timeout(LONG, pending.wait_for(one)).await.unwrap().unwrap();

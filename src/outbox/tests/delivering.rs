@@ -32,6 +32,8 @@ impl Session {
             lid: None,
             name: String::new(),
             since: Instant::now(),
+            companions: None,
+            phone_unseen: None,
         }));
     }
 

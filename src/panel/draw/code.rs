@@ -15,7 +15,7 @@ use super::{Look, Shares, band};
 const HURRY: u32 = 10;
 
 /// A code to scan.
-pub fn scan(canvas: &mut Canvas, qr: &Qr, left: Countdown, look: &Look) {
+pub fn scan(canvas: &mut Canvas, qr: &Qr, left: Countdown, maybe_full: bool, look: &Look) {
     let Some(placement) = qr.place(&look.glass) else {
         canvas.fault("a code without a place");
         return;
@@ -25,13 +25,13 @@ pub fn scan(canvas: &mut Canvas, qr: &Qr, left: Countdown, look: &Look) {
     match placement.beside {
         None if look.glass.countdown && canvas.blended() => edge(canvas, glass, left),
         None => {}
-        Some(beside) => words(canvas, glass, beside, left, look),
+        Some(beside) => words(canvas, beside, left, maybe_full, look),
     }
 }
 
 /// What to do, and how long there is for it, beside the code.
-fn words(canvas: &mut Canvas, glass: Area, beside: Area, left: Countdown, look: &Look) {
-    let shares = Shares::of(glass);
+fn words(canvas: &mut Canvas, beside: Area, left: Countdown, maybe_full: bool, look: &Look) {
+    let shares = Shares::of(canvas.area());
     let texts = look.language.texts();
     let upright = beside.h * 2 > beside.w;
     let margin = (shares.margin / 2).max(2);
@@ -77,7 +77,11 @@ fn words(canvas: &mut Canvas, glass: Area, beside: Area, left: Countdown, look: 
     let style = Style::regular(shares.body, soft(canvas))
         .lines(4)
         .at(Across::Left, high);
-    canvas.paragraph(second, texts.scan_where, &style);
+    let text = match maybe_full {
+        true => texts.maybe_full,
+        false => texts.scan_where,
+    };
+    canvas.paragraph(second, text, &style);
 }
 
 /// A ring with the seconds in it, on light ground.

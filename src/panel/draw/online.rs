@@ -40,6 +40,7 @@ pub fn glance(canvas: &mut Canvas, online: &Online, texts: &Texts) {
     let warning = online.warning.map(|warning| match warning {
         Warning::StoreSetAside => texts.store_set_aside,
         Warning::SendingLimited => texts.sending_limited,
+        Warning::PhoneUnseen => texts.phone_unseen,
     });
     if !roomy {
         let line = match warning {

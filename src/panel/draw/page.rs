@@ -4,7 +4,7 @@ use super::super::area::Area;
 use super::super::canvas::Canvas;
 use super::super::fit::{Across, Along, Fitted, Style, fit};
 use super::super::screen::{Happened, Label, Row, Value};
-use super::super::text::{Language, Texts};
+use super::super::text::{Language, Texts, fill};
 use super::{Look, Shares, heading};
 
 /// A page of lines. `long`: its values want a line of their own where there is room for it.
@@ -24,6 +24,7 @@ pub fn rows(canvas: &mut Canvas, head: &str, rows: &[Row], long: bool, texts: &T
             Label::Number => texts.number,
             Label::Name => texts.name,
             Label::Since => texts.since,
+            Label::Devices => texts.devices,
             Label::Last => texts.last,
             Label::Received => texts.received,
             Label::Answered => texts.answered,
@@ -34,8 +35,9 @@ pub fn rows(canvas: &mut Canvas, head: &str, rows: &[Row], long: bool, texts: &T
             Label::Licence => texts.licence,
         };
         let value = match &row.value {
-            Value::Text(text) => text.as_str(),
-            Value::Heading(screen) => heading(screen, texts),
+            Value::Text(text) => text.clone(),
+            Value::Taken(taken) => fill(texts.taken, &taken.to_string()),
+            Value::Heading(screen) => heading(screen, texts).to_owned(),
         };
         if stacked {
             let (what, which) = line.split_top(line.h * 42 / 100);
@@ -45,7 +47,7 @@ pub fn rows(canvas: &mut Canvas, head: &str, rows: &[Row], long: bool, texts: &T
             let style = Style::bold(shares.body, theme.ink)
                 .foreign()
                 .at(Across::Left, Along::Top);
-            canvas.paragraph(which, value, &style);
+            canvas.paragraph(which, &value, &style);
             continue;
         }
         let style = Style::regular(shares.small, theme.soft).at(Across::Left, Along::Middle);
@@ -55,7 +57,7 @@ pub fn rows(canvas: &mut Canvas, head: &str, rows: &[Row], long: bool, texts: &T
             .foreign()
             .at(Across::Right, Along::Middle);
         let (_, which) = line.split_left(taken);
-        canvas.paragraph(which, value, &style);
+        canvas.paragraph(which, &value, &style);
     }
 }
 

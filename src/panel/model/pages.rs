@@ -25,6 +25,12 @@ impl Model {
             if let Some(since) = wall::moment(account.since, now, wall) {
                 rows.push(row(Label::Since, since));
             }
+            if let Some(companions) = account.companions {
+                rows.push(Row {
+                    label: Label::Devices,
+                    value: Value::Taken(companions),
+                });
+            }
         }
         rows
     }

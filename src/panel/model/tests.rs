@@ -3,10 +3,11 @@
 
 use embedded_graphics::geometry::Size;
 
+use super::super::screen::Value;
 use super::*;
 use crate::hardware::Glass;
 use crate::panel::Language;
-use crate::session::link::{Account, LinkTrouble};
+use crate::session::link::{LinkTrouble, Remover};
 
 const PAYLOAD: &str = "2@invented,AAAA,BBBB,CCCC,1";
 
@@ -33,16 +34,14 @@ fn linking(now: Instant, qr: bool, typed: bool) -> Link {
     Link::Linking(Linking {
         qr: code(PAYLOAD, now, 20).filter(|_| qr),
         pairing_code: code("ABCD1234", now, 160).filter(|_| typed),
-        trouble: None,
+        ..Linking::default()
     })
 }
 
 fn online(now: Instant) -> Link {
     Link::Online(Account {
-        number: "573000000001".into(),
-        lid: None,
         name: "Tienda".into(),
-        since: now,
+        ..Account::new("573000000001", now)
     })
 }
 
@@ -107,8 +106,26 @@ fn a_press_asks_for_what_the_screen_offers() {
     for (link, action) in [
         (Link::Starting, None),
         (Link::Resting, Some(Action::Link)),
-        (Link::Unlinked, Some(Action::Link)),
-        (Link::Conflict, Some(Action::TakeOver)),
+        (
+            Link::Unlinked {
+                by: Remover::Owner,
+                at: now,
+            },
+            Some(Action::Link),
+        ),
+        (Link::Conflict { next_try: None }, Some(Action::TakeOver)),
+        (
+            Link::Conflict {
+                next_try: Some(now),
+            },
+            Some(Action::TakeOver),
+        ),
+        (
+            Link::Stopped {
+                reason: StopReason::ProductionNumber,
+            },
+            Some(Action::Link),
+        ),
         (linking(now, true, false), Some(Action::Link)),
         (linking(now, false, false), Some(Action::Link)),
         (Link::Resetting, None),
@@ -216,6 +233,30 @@ fn something_wrong_beside_the_link_is_told_on_the_online_screen() {
         panic!("not online")
     };
     assert_eq!(online.warning, Some(Warning::SendingLimited));
+}
+
+#[test]
+fn a_phone_that_was_not_seen_for_long_is_warned_about_before_anything_else() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    model.set_link(Link::Online(Account {
+        phone_unseen: Some(12),
+        companions: Some(3),
+        ..Account::new("573000000001", now)
+    }));
+    model.set_notices(Notices {
+        sending_limited: true,
+        ..Notices::default()
+    });
+    let Screen::Online(online) = model.picture(now, None).0.screen else {
+        panic!("not online")
+    };
+    assert_eq!(online.warning, Some(Warning::PhoneUnseen));
+    model.button(ButtonEvent::Press, now);
+    let Screen::Status(rows) = model.picture(now, None).0.screen else {
+        panic!("not the page")
+    };
+    assert!(rows.iter().any(|row| row.value == Value::Taken(3)));
 }
 
 #[test]

@@ -10,17 +10,19 @@ use wacore::types::events::InboundMessage;
 use whatsapp_rust::InboundDurabilityHook;
 
 use super::translate;
-use crate::session::Event;
+use crate::session::{Event, Settings};
 
 /// Stores what arrived before the service hears that it did.
 pub struct Hook {
     events: mpsc::Sender<Event>,
+    settings: Settings,
 }
 
 impl Hook {
     /// Waits for `events` to take a batch, and for the answer.
-    pub fn new(events: mpsc::Sender<Event>) -> Self {
-        Self { events }
+    /// Takes nothing for a number that the box must not be linked to.
+    pub fn new(events: mpsc::Sender<Event>, settings: Settings) -> Self {
+        Self { events, settings }
     }
 }
 
@@ -28,9 +30,13 @@ impl Hook {
 impl InboundDurabilityHook for Hook {
     async fn on_messages(
         &self,
-        _client: Arc<whatsapp_rust::Client>,
+        client: Arc<whatsapp_rust::Client>,
         inbound: &[InboundMessage],
     ) -> anyhow::Result<()> {
+        let number = client.pn();
+        if number.is_some_and(|number| self.settings.forbids(number.user_base())) {
+            anyhow::bail!("these messages are for a production box");
+        }
         let batch: Vec<_> = inbound.iter().filter_map(translate::message).collect();
         if batch.is_empty() {
             return Ok(());

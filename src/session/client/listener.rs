@@ -15,15 +15,21 @@ use wacore::types::events::{Event as Told, EventHandler, EventInterest, EventKin
 use whatsapp_rust::pair::NATIVE_CAMERA_DEEP_LINK_PREFIX;
 use whatsapp_rust::wacore_binary::NodeRef;
 
+mod account;
+
 use super::translate;
 use crate::message::{MessageId, ServerTime};
-use crate::session::Event;
+use crate::session::acquaintance::Acquaintance;
+use crate::session::client::Context;
 use crate::session::clock::Clock;
 use crate::session::ending::Ending;
-use crate::session::link::{Account, Code, Link, LinkTrouble, Linking};
+use crate::session::link::{Code, Link, LinkTrouble, Linking};
 use crate::session::machine::Moment;
 use crate::session::queue::Queue;
+use crate::session::transport::Line;
 use crate::session::verdict::Verdict;
+use crate::session::{Event, Settings};
+use crate::store::Store;
 
 /// What the runner of a connection must do something about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +41,12 @@ pub enum Signal {
     CodeShown,
     /// The pairing code died and another one may be asked for.
     CodeDied,
+    /// The link was shown as online.
+    Online,
+    /// It was written down that the phone was seen.
+    PhoneSeen,
+    /// The service let us in under a number that this box must not be linked to.
+    Forbidden,
     /// The last ref expired, and the connection was left up for the sake of a pairing code.
     RefsUsedUp,
 }
@@ -60,29 +72,36 @@ pub struct Listener {
     queue: Queue,
     signals: mpsc::Sender<Signal>,
     clock: Clock,
-    qr_prefix: bool,
+    settings: Settings,
+    acquaintance: Arc<Acquaintance>,
+    line: Arc<Line>,
+    store: Store,
+    /// The phone's own names, as stanzas spell them.
+    phone: Mutex<Vec<String>>,
     run: Mutex<Run>,
 }
 
 impl Listener {
     /// Tells nothing until [`Self::begin`].
     pub fn new(
-        link: watch::Sender<Link>,
+        context: &Context,
+        line: Arc<Line>,
         verdict: Verdict,
-        queue: Queue,
         signals: mpsc::Sender<Signal>,
-        clock: Clock,
-        qr_prefix: bool,
     ) -> Self {
         Self {
             live: AtomicBool::new(false),
             client: OnceLock::new(),
-            link,
+            link: context.link.clone(),
             verdict,
-            queue,
+            queue: context.queue.clone(),
             signals,
-            clock,
-            qr_prefix,
+            clock: context.clock,
+            settings: context.settings.clone(),
+            acquaintance: context.acquaintance.clone(),
+            line,
+            store: context.store.clone(),
+            phone: Mutex::default(),
             run: Mutex::default(),
         }
     }
@@ -145,30 +164,14 @@ impl Listener {
         }
     }
 
-    /// Shows the link as online, unless it is already.
-    pub fn online(&self) {
-        let Some(client) = self.client.get().and_then(Weak::upgrade) else {
-            return;
-        };
-        {
-            let mut run = self.run();
-            if run.online.is_some() {
-                return;
-            }
-            run.online = Some(self.clock.now());
-        }
-        let digits = |jid: whatsapp_rust::Jid| jid.user_base().to_owned();
-        self.link.send_replace(Link::Online(Account {
-            number: client.pn().map(digits).unwrap_or_default(),
-            lid: client.lid().map(digits),
-            name: client.push_name(),
-            since: Instant::now(),
-        }));
-    }
-
     /// The dispatcher hears whose messages follow, and what time the service has.
     fn let_in(&self, server_time: Option<ServerTime>) {
         let client = self.client.get().and_then(Weak::upgrade);
+        if let Some(client) = &client {
+            let names = [client.pn(), client.lid()].into_iter().flatten();
+            let names = names.map(|name| name.to_non_ad().to_string()).collect();
+            *self.phone.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        }
         if let Some(number) = client.and_then(|client| client.pn()) {
             let number = number.user_base().to_owned();
             self.queue.offer(Event::Online {
@@ -216,12 +219,22 @@ impl Listener {
             }
             "success" => {
                 let time = text("t").and_then(|seconds| seconds.parse().ok());
-                self.let_in(time.map(ServerTime));
+                let time = time.map(ServerTime);
+                if self.is_forbidden() {
+                    self.signal(Signal::Forbidden);
+                    return;
+                }
+                if let Some(seen) = self.acquaintance.let_in(time, self.clock.now()) {
+                    self.phone_seen(seen);
+                }
+                self.let_in(time);
             }
             "ib" if node.get_optional_child("downgrade_webclient").is_some() => {
                 tracing::info!("the code was scanned by a phone without multi-device");
                 self.linking(|linking| linking.trouble = Some(LinkTrouble::NotMultidevice));
             }
+            "iq" => self.refuse_number(node),
+            "message" | "receipt" | "call" | "chatstate" => self.notice_phone(node),
             _ => {}
         }
     }
@@ -229,7 +242,7 @@ impl Listener {
     fn linking_event(&self, told: &Told) {
         match told {
             Told::PairingQrCode(qr) => {
-                let prefix = if self.qr_prefix {
+                let prefix = if self.settings.qr_prefix {
                     NATIVE_CAMERA_DEEP_LINK_PREFIX
                 } else {
                     ""
@@ -279,6 +292,8 @@ impl Listener {
                 tracing::warn!("the phone scanned a code, and the linking broke off");
                 self.linking(|linking| linking.trouble = Some(LinkTrouble::Refused));
             }
+            // The login that follows ends the link; it is not worth a word.
+            Told::PairSuccess(_) if self.is_forbidden() => self.verdict.pass(Ending::Paired),
             Told::PairSuccess(_) => {
                 tracing::info!("linked");
                 self.link.send_replace(Link::Connecting {

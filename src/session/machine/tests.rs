@@ -2,6 +2,9 @@
 
 use super::*;
 
+mod pair;
+mod reclaiming;
+
 const NOW: Moment = Duration::from_secs(5_000);
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -38,7 +41,7 @@ fn every_ending_leads_to_its_documented_state() {
     fn listed(ending: Ending) {
         match ending {
             Ending::Replaced
-            | Ending::Removed
+            | Ending::Removed(_)
             | Ending::Locked
             | Ending::Banned { .. }
             | Ending::Outdated
@@ -54,12 +57,17 @@ fn every_ending_leads_to_its_documented_state() {
             | Ending::RefsUsedUp
             | Ending::PasskeyWanted
             | Ending::Paired
+            | Ending::Forbidden
             | Ending::Asked => {}
         }
     }
     let day = Why::Ban { told: false };
     let told = Why::Ban { told: true };
     let ban = |lasts| Ending::Banned { lasts };
+    let unlinked = Hold::Unlinked {
+        by: Remover::Owner,
+        at: NOW,
+    };
     // The ending; then for a linked and for an unlinked box what it does; kept on disk.
     let table = [
         (
@@ -69,10 +77,16 @@ fn every_ending_leads_to_its_documented_state() {
             true,
         ),
         (
-            Ending::Removed,
-            (Mode::Holding(Hold::Unlinked), Action::Forget),
+            Ending::Removed(Remover::Owner),
+            (Mode::Holding(unlinked), Action::Forget),
             waits(Why::Backoff, 1),
             true,
+        ),
+        (
+            Ending::Forbidden,
+            (Mode::Holding(Hold::Forbidden), Action::Forget),
+            (Mode::Holding(Hold::Forbidden), Action::Forget),
+            false,
         ),
         (
             Ending::Locked,
@@ -165,14 +179,14 @@ fn every_ending_leads_to_its_documented_state() {
 #[test]
 fn a_replaced_session_stays_closed_until_somebody_takes_it_back() {
     let (conflict, _) = end(&State::new(true), Ending::Replaced, Some(9));
-    for input in [Input::Due, Input::Press] {
-        let (after, action) = next(&conflict, input, NOW + HOUR, Jitter::NONE);
-        assert_eq!((&after, action), (&conflict, Action::Stay), "{input:?}");
+    let (after, action) = next(&conflict, Input::Due, NOW + HOUR, Jitter::NONE);
+    assert_eq!((&after, action), (&conflict, Action::Stay));
+    for input in [Input::Press, Input::TakeOver] {
+        let (after, action) = next(&conflict, input, NOW, Jitter::NONE);
+        assert_eq!((after.mode, action), tries(true), "{input:?}");
+        let (again, action) = end(&after, Ending::Replaced, None);
+        assert_eq!((again.mode, action), holds(Hold::Conflict), "{input:?}");
     }
-    let (after, action) = next(&conflict, Input::TakeOver, NOW, Jitter::NONE);
-    assert_eq!((after.mode, action), tries(true));
-    let (again, action) = end(&after, Ending::Replaced, None);
-    assert_eq!((again.mode, action), holds(Hold::Conflict));
 }
 
 #[test]
@@ -191,7 +205,10 @@ fn what_an_earlier_process_met_is_respected() {
         (Ending::Locked, holds(Hold::Locked)),
         (Ending::Banned { lasts: Some(HOUR) }, waits(told, 77)),
         (Ending::RateLimited, waits(Why::RateLimit, 77)),
-        (Ending::Removed, (Mode::Trying, Action::Forget)),
+        (
+            Ending::Removed(Remover::Untold),
+            (Mode::Trying, Action::Forget),
+        ),
         (Ending::Outdated, tries(true)),
         (Ending::Refused(409), tries(true)),
     ];
@@ -294,7 +311,7 @@ fn without_a_network_the_window_does_not_run_out() {
 
 #[test]
 fn a_removed_box_is_linked_again_on_a_press() {
-    let (state, _) = end(&State::new(true), Ending::Removed, Some(60));
+    let (state, _) = end(&State::new(true), Ending::Removed(Remover::Owner), Some(60));
     assert!(!state.linked);
     let (state, action) = next(&state, Input::Press, NOW, Jitter::NONE);
     assert_eq!((state.mode, action), tries(true));

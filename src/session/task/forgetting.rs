@@ -71,6 +71,8 @@ impl Session {
             .forget_link()
             .await
             .context("deleting the keys of a link that is no more")?;
+        self.context.acquaintance.forget();
+        self.guarded = false;
         Ok(Next::Act(match self.state.mode {
             Mode::Trying => Action::Connect { fresh: true },
             Mode::Waiting { .. } | Mode::Holding(_) => Action::Hold,
@@ -84,6 +86,8 @@ impl Session {
             client.close().await;
         }
         self.context.store.reset().await.context("resetting")?;
+        self.context.acquaintance.forget();
+        self.guarded = false;
         tracing::info!("everything is forgotten");
         let action = self.decide(Input::Forgotten).await?;
         done(answer);

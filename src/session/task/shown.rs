@@ -2,18 +2,25 @@
 
 use tokio::sync::watch;
 
+use super::Session;
 use crate::session::clock::Clock;
 use crate::session::link::{Link, LinkTrouble, Linking, StopReason};
 use crate::session::machine::{Hold, Mode, State, Why};
 
+/// After so many rounds of codes that nobody scanned the phone may be full.
+const FULL_AFTER: u32 = 2;
+
 /// What everybody sees while no connection shows something better.
-pub fn shown(state: &State, clock: Clock) -> Link {
+fn shown(state: &State, clock: Clock) -> Link {
     match state.mode {
         Mode::Trying if state.linked => Link::Connecting {
             failures: state.failures,
             next_try: None,
         },
-        Mode::Trying => Link::Linking(Linking::default()),
+        Mode::Trying => Link::Linking(Linking {
+            maybe_full: state.rounds >= FULL_AFTER,
+            ..Linking::default()
+        }),
         Mode::Waiting { why, until } => {
             let next_try = clock.instant(until);
             match why {
@@ -27,6 +34,9 @@ pub fn shown(state: &State, clock: Clock) -> Link {
                     until: told.then_some(next_try),
                 },
                 Why::Outdated => Link::Outdated,
+                Why::Conflict => Link::Conflict {
+                    next_try: Some(next_try),
+                },
             }
         }
         Mode::Holding(hold) => match hold {
@@ -35,13 +45,51 @@ pub fn shown(state: &State, clock: Clock) -> Link {
                 trouble: Some(LinkTrouble::PasskeyWanted),
                 ..Linking::default()
             }),
-            Hold::Conflict => Link::Conflict,
-            Hold::Unlinked => Link::Unlinked,
+            Hold::Conflict => Link::Conflict { next_try: None },
+            Hold::Unlinked { by, at } => Link::Unlinked {
+                by,
+                at: clock.instant(at),
+            },
+            Hold::Forbidden => Link::Stopped {
+                reason: StopReason::ProductionNumber,
+            },
             Hold::Locked => Link::Locked,
             Hold::Refused(code) => Link::Stopped {
                 reason: StopReason::Refused(code),
             },
         },
+    }
+}
+
+impl Session {
+    /// Shows what the machine has come to.
+    pub(super) fn show(&self) {
+        let link = match shown(&self.state, self.context.clock) {
+            // Until the service has been told that this device is gone.
+            _ if self.guarded && self.state.linked => Link::Stopped {
+                reason: StopReason::ProductionNumber,
+            },
+            link => link,
+        };
+        // A box that waits goes on waiting while it tries: its screen would flicker otherwise.
+        let waits = match &*self.context.link.borrow() {
+            Link::WaitingNetwork { .. } => true,
+            Link::Connecting { failures, .. } => *failures > 0 && !self.state.linked,
+            _ => false,
+        };
+        if waits && self.state.mode == Mode::Trying {
+            return;
+        }
+        self.context.link.send_modify(|current| {
+            let trouble = match (&*current, &link) {
+                (Link::Linking(linking), Link::Linking(_)) => linking.trouble,
+                _ => None,
+            };
+            *current = link;
+            if let Link::Linking(linking) = current {
+                linking.trouble = linking.trouble.or(trouble);
+            }
+        });
     }
 }
 

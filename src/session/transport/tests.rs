@@ -47,6 +47,45 @@ async fn bytes_go_both_ways_and_silence_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_socket_that_lives_and_says_nothing_is_deaf() {
+    let (listener, port) = listener().await;
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        // Something in between keeps the socket alive, a hundred times in the time allowed.
+        let mut beat = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            beat.tick().await;
+            if socket.send(Message::Ping(Bytes::new())).await.is_err() {
+                return;
+            }
+        }
+    });
+    let verdict = Verdict::default();
+    let (_transport, events) = line(port, &verdict).create_transport().await.unwrap();
+    assert!(matches!(
+        events.recv().await.unwrap(),
+        TransportEvent::Disconnected(DisconnectReason::ReadError(_))
+    ));
+    assert_eq!(verdict.take(), Some(Ending::Silence));
+    server.abort();
+}
+
+#[tokio::test]
+async fn nothing_is_sent_after_hanging_up() {
+    let (listener, port) = listener().await;
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        while socket.next().await.is_some_and(|read| read.is_ok()) {}
+    });
+    let line = line(port, &Verdict::default());
+    let (transport, _events) = line.create_transport().await.unwrap();
+    line.hang_up();
+    assert!(transport.send(Bytes::from_static(b"yes")).await.is_err());
+}
+
+#[tokio::test]
 async fn hanging_up_ends_the_stream() {
     let (listener, port) = listener().await;
     tokio::spawn(async move {

@@ -4,7 +4,7 @@
  *
  * Owns: the file named by CUT_LOG. Watches: everything below CUT_DIR. A write to the file named
  * by CUT_MARKS is recorded as a mark and not written. With CUT_ROOM the disk is full after so many
- * bytes. Beside this it must never change what a call does or returns.
+ * bytes; with CUT_FULL it is full while the file of that name exists. Beside this it must never change what a call does or returns.
  *
  * One record: op (1 byte), fd (4), number (8), length of the first text (4), of the second (4),
  * the texts. All integers as the machine has them.
@@ -29,7 +29,7 @@ enum { OPEN = 'o', WRITE = 'w', TRUNCATE = 't', RENAME = 'r', UNLINK = 'u', MKDI
 enum { IGNORED, WATCHED, MARKS, FDS = 4096 };
 
 static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
-static const char *dir, *marks;
+static const char *dir, *marks, *full;
 static int out = -1;
 static long long room = -1;
 static unsigned char watched[FDS];
@@ -80,10 +80,15 @@ __attribute__((constructor)) static void begin(void) {
     const char *bytes = getenv("CUT_ROOM");
     if (bytes) room = atoll(bytes);
     dir = getenv("CUT_DIR");
+    full = getenv("CUT_FULL");
 }
 
 /* Takes n bytes of the room there is; called in order. */
 static int fits(size_t n) {
+    if (full && access(full, F_OK) == 0) {
+        errno = ENOSPC;
+        return 0;
+    }
     if (room < 0) return 1;
     if ((unsigned long long)room < n) {
         errno = ENOSPC;

@@ -41,8 +41,8 @@ pub enum Op {
     Mark(String),
 }
 
-/// Runs this very test binary again, under the recorder, as the ignored test `name`.
-pub fn record(name: &str, scratch: &Path, dir: &Path, envs: &[(&str, &str)]) -> Vec<Op> {
+/// The recorder, to be preloaded, made below `scratch`.
+pub fn recorder(scratch: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/cut/record.c");
     let library = scratch.join("record.so");
     let compiled = Command::new("cc")
@@ -53,6 +53,12 @@ pub fn record(name: &str, scratch: &Path, dir: &Path, envs: &[(&str, &str)]) -> 
         .status()
         .expect("a C compiler called cc is needed");
     assert!(compiled.success(), "record.c does not compile");
+    library
+}
+
+/// Runs this very test binary again, under the recorder, as the ignored test `name`.
+pub fn record(name: &str, scratch: &Path, dir: &Path, envs: &[(&str, &str)]) -> Vec<Op> {
+    let library = recorder(scratch);
 
     let log = scratch.join("record");
     let child = Command::new(std::env::current_exe().unwrap())

@@ -39,6 +39,7 @@ pub fn live() {
     let options = Options {
         sync,
         housekeeping_ms: housekeeping_ms.parse().unwrap(),
+        ..Options::default()
     };
     runtime.block_on(day(&dir, options));
 }

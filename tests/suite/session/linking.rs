@@ -67,24 +67,6 @@ async fn a_press_renews_the_code() {
 }
 
 #[tokio::test]
-async fn a_phone_without_multi_device_is_named_as_the_trouble() {
-    let sim = sim(1).await;
-    sim.add_phone("573000000099", "Vieja", false).unwrap();
-    let dir = TempDir::new().unwrap();
-    let mut running = Running::start(&sim, dir.path(), 1);
-    let qr = running.qr().await;
-    assert!(sim.scan("573000000099", &qr).await.is_err());
-    running
-        .until("trouble", |link| match link {
-            Link::Linking(linking) => linking.trouble == Some(LinkTrouble::NotMultidevice),
-            _ => false,
-        })
-        .await;
-    running.link_to(&sim).await;
-    running.stop().await;
-}
-
-#[tokio::test]
 async fn with_a_phone_number_a_pairing_code_links_as_well() {
     let sim = sim(1).await;
     let dir = TempDir::new().unwrap();

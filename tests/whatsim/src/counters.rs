@@ -14,6 +14,8 @@ pub struct Counters {
     pub logins: u64,
     /// Refs handed out.
     pub refs: u64,
+    /// Live connections thrown out because another one logged in with the same keys.
+    pub replaced: u64,
     /// Time that `available` presences longer than a second stood, in the service's time.
     pub available: Duration,
     stanzas: BTreeMap<String, u64>,
@@ -29,6 +31,8 @@ pub struct Snapshot {
     pub logins: u64,
     /// Refs handed out.
     pub refs: u64,
+    /// Live connections thrown out because another one logged in with the same keys.
+    pub replaced: u64,
     /// Stanzas that clients sent, by tag.
     pub stanzas: BTreeMap<String, u64>,
     /// Stanzas the server has no true answer for, by tag (`iq` with its namespace and child).
@@ -57,6 +61,7 @@ impl Counters {
             sockets: self.sockets,
             logins: self.logins,
             refs: self.refs,
+            replaced: self.replaced,
             stanzas: self.stanzas.clone(),
             unknown: self.unknown.clone(),
             queued,

@@ -1,8 +1,8 @@
 //! Faults on demand: what shall go wrong, for whom, how often. It decides; the places where things go
 //! wrong ask it. It must never strike a number it was not set for.
 //!
-//! A fault is for one `number` (all its linked devices, and its phone only where that is said), for one `device` of it, or
-//! for everyone. There are two sorts:
+//! A fault is for one `number` (all its linked devices; its phone with `ignore_retries` alone), for
+//! one `device` of it, or for everyone. There are two sorts:
 //!
 //! | kind | when | what happens |
 //! |---|---|---|
@@ -13,6 +13,7 @@
 //! | `conflict_removed` | at once | thrown out as if the person had removed the device; it stays listed |
 //! | `corrupt_frame` | at once | a frame that cannot be decrypted |
 //! | `downgrade_webclient` | at once | `<ib><downgrade_webclient/></ib>` |
+//! | `passkey` | at once | a client that wants to be linked is asked for a passkey |
 //! | `failure` | standing | a login ends with `<failure reason=…/>` (default 500); with `until`, it says when that ends |
 //! | `temp_ban` | standing | a login ends with 402, with its expiry if `until` is given |
 //! | `refuse_login` | standing | a login ends with `<failure reason=…/>` (default 503) |
@@ -21,7 +22,7 @@
 //! | `refuse_acks` | standing | messages are refused in the ack with `code` (default 463), and not delivered |
 //! | `duplicate` | standing | messages arrive twice |
 //! | `reorder` | standing | a message arrives behind the one that follows it |
-//! | `ignore_retries` | standing | the number's own phone leaves devices alone that ask for a message again |
+//! | `ignore_retries` | standing | the number's phone does not answer retry receipts: what a device could not read is not sent again |
 //! | `clear` | at once | every fault set for this number and device (or for everyone) ends |
 //!
 //! `times` is how often it happens; without it a fault of the first sort happens once and a standing
@@ -53,6 +54,8 @@ pub enum Kind {
     CorruptFrame,
     /// The phone does not know multi-device.
     DowngradeWebclient,
+    /// A client that wants to be linked is asked for a passkey.
+    Passkey,
     /// Logins fail with a code.
     Failure,
     /// Logins fail with a temporary ban.
@@ -69,7 +72,7 @@ pub enum Kind {
     Duplicate,
     /// Messages arrive in another order.
     Reorder,
-    /// The phone does not send again what a device could not decrypt.
+    /// A phone does not answer retry receipts.
     IgnoreRetries,
     /// All faults end.
     Clear,
@@ -85,6 +88,7 @@ impl Kind {
             | Self::ConflictRemoved
             | Self::CorruptFrame
             | Self::DowngradeWebclient
+            | Self::Passkey
             | Self::Clear => true,
             Self::Failure
             | Self::TempBan
@@ -273,7 +277,7 @@ impl Faults {
         Some(fault.code.unwrap_or(463))
     }
 
-    /// Whether a number's phone ignores that a device asks for a message again.
+    /// Whether a number's phone leaves a retry receipt unanswered.
     pub(crate) fn ignores_retry(&mut self, number: &str) -> bool {
         self.take(&[Kind::IgnoreRetries], Some((number, 0)))
             .is_some()

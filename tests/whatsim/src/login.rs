@@ -79,6 +79,7 @@ impl World {
 
     /// Throws an older connection out because another one took its keys.
     pub(crate) fn replace(&mut self, older: SocketId) {
+        self.counters.replaced += 1;
         self.end_presence(older);
         if let Some(socket) = self.sockets.get_mut(&older) {
             // What it was owed goes to its successor.

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use wacore_binary::Node;
 use wacore_binary::builder::NodeBuilder;
+use wacore_binary::{Node, SERVER_JID};
 
 use super::{Fault, Kind};
 use crate::error::SimError;
 use crate::login::conflict;
 use crate::socket::{Out, SocketId};
-use crate::stanza::{empty, ib};
+use crate::stanza::{empty, ib, leaf};
 use crate::world::World;
 
 impl World {
@@ -124,6 +124,22 @@ impl World {
             Kind::CorruptFrame => self.put(id, Out::Garbage, due),
             Kind::DowngradeWebclient => {
                 self.put(id, Out::Stanza(ib(empty("downgrade_webclient"))), due);
+            }
+            Kind::Passkey => {
+                let is_unlinked = self
+                    .sockets
+                    .get(&id)
+                    .is_some_and(|s| s.registration.is_some());
+                if is_unlinked {
+                    let options = br#"{"challenge":"aW52ZW50ZWQ","rpId":"whatsapp.com"}"#;
+                    let request = NodeBuilder::new("notification")
+                        .attr("from", SERVER_JID)
+                        .attr("type", "passkey_prologue_request")
+                        .attr("id", self.fresh_id())
+                        .children([leaf("passkey_request_options", options)])
+                        .build();
+                    self.put(id, Out::Stanza(request), due);
+                }
             }
             Kind::Failure
             | Kind::TempBan
