@@ -87,7 +87,7 @@ def cuts(stage, count=CUTS):
         if cut % 3 == 2 and cut < count:
             stage.say(f"{told}; cut again")
             continue
-        stage.until("the box is online", stage.is_online)
+        stage.until("the box is online", stage.is_back)
         starts.append(time.monotonic() - before)
         stage.until("every question is answered", stage.is_answered)
         if machine.look().qr() or stage.shop.devices() != device:
@@ -114,7 +114,7 @@ def hung(stage):
     stage.until("the watchdog acts", lambda: machine.must(
         "systemctl show vinculo --property=NRestarts --value") != "0", pause=1)
     acted = time.monotonic() - began
-    stage.until("the box is online", stage.is_online)
+    stage.until("the box is online", stage.is_back)
     stage.until("an answer", stage.is_answered)
     stage.nothing_twice()
     stage.say(f"hung: started anew after {acted:.0f} s, answered after {time.monotonic() - began:.0f} s")
@@ -130,7 +130,7 @@ def full(stage):
     stage.until("the screen says that the card is full", lambda: stage.shows("stopped"))
     stage.keep("card-full")
     machine.must("rm /full /full2")
-    stage.until("the box is online", stage.is_online)
+    stage.until("the box is online", stage.is_back)
     stage.until("an answer", stage.is_answered)
     stage.nothing_twice()
     stage.say("no room: the screen says so; room again: online by itself, what came meanwhile answered once")
@@ -146,7 +146,7 @@ def worn(stage):
     stage.pull_the_plug()
     stage.power_on(seed=stage.seed)
     stage.ask(stage.luis)
-    stage.until("the box is online", stage.is_online)
+    stage.until("the box is online", stage.is_back)
     stage.until("an answer", stage.is_answered)
     stage.nothing_twice()
     stage.say("read-only: the screen says so; writable again: online and linked")

@@ -90,6 +90,13 @@ class Stage:
         status = self.machine.status()
         return status and status["link"] == "online" and status
 
+    def is_back(self):
+        """Online again with the link it had; a box that asks to be linked has lost it."""
+        status = self.machine.status()
+        if status and status["link"] in ("linking", "resting", "unlinked"):
+            raise Failure(f"the link is lost: {status['link']}")
+        return self.is_online()
+
     def ask(self, customer):
         customer.send(self.shop, QUESTION)
         self.asked[customer] += 1
