@@ -64,8 +64,11 @@ pub fn rows(canvas: &mut Canvas, head: &str, rows: &[Row], long: bool, texts: &T
 /// What became of the link, all lines in letters of one size: the eye compares them.
 pub fn events(canvas: &mut Canvas, happened: &[Happened], look: &Look) {
     const LINES: i32 = 5;
+    /// Below it there is no room for counts, and hardly any for times.
+    const WIDE: i32 = 200;
     let shares = Shares::of(canvas.area());
     let theme = canvas.theme();
+    let narrow = canvas.area().w < WIDE;
     let mut left = headed(canvas, look.language.texts().events);
     let height = left.h / LINES;
     let lines: Vec<_> = happened
@@ -76,10 +79,7 @@ pub fn events(canvas: &mut Canvas, happened: &[Happened], look: &Look) {
                 Language::En => happened.what.en(),
             };
             let what = match happened.times {
-                // Narrow glass has no room for it.
-                times if times > 1 && canvas.area().w >= 200 => {
-                    format!("{what} ×{}", times.min(99))
-                }
+                times if times > 1 && !narrow => format!("{what} ×{}", times.min(99)),
                 _ => what.to_owned(),
             };
             (happened.when.clone().unwrap_or_default(), what)
@@ -89,15 +89,19 @@ pub fn events(canvas: &mut Canvas, happened: &[Happened], look: &Look) {
     let words = Style::bold(shares.body, theme.ink).at(Across::Left, Along::Middle);
     let whens: Vec<_> = lines.iter().map(|(when, _)| when.as_str()).collect();
     let whats: Vec<_> = lines.iter().map(|(_, what)| what.as_str()).collect();
-    // The times give way to the words: on narrow glass they take the smallest letters.
-    let sized = [time.cap, 0].into_iter().filter_map(|cap| {
+    // On narrow glass the times take the smallest letters where that leaves the words larger ones.
+    let mut sized = [time.cap, 0].into_iter().filter_map(|cap| {
         let (time, column) = alike(canvas, &whens, left.w, height, Style { cap, ..time })?;
         let room = left.w - column - shares.margin.max(4);
         let (words, _) = alike(canvas, &whats, room, height, words)?;
         let cap = time.cap.min(words.cap);
         Some((Style { cap, ..time }, words, room))
     });
-    let sized = sized.rev().max_by_key(|(_, words, _)| words.cap);
+    let sized = if narrow {
+        sized.rev().max_by_key(|(_, words, _)| words.cap)
+    } else {
+        sized.next()
+    };
     let (time, words, room) = sized.unwrap_or((time, words, left.w));
     for (when, what) in &lines {
         let (line, below) = left.split_top(height);
