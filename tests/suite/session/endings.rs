@@ -386,6 +386,7 @@ async fn number_of_production() {
     let gone = sim.until(|view| view.devices(OWNER).is_empty().then_some(()));
     tokio::time::timeout(PATIENCE, gone).await.unwrap();
     assert!(running.told.borrow().messages.is_empty());
+    nobody_connects(&sim, 5, SCALE).await;
     running.stop().await;
     let mut after = Running::with(development(), dir.path(), SCALE);
     after.qr().await;
