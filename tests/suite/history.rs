@@ -36,7 +36,7 @@ async fn support_asks_why_it_unlinked_and_is_told() {
     running.wait_link("unlinked");
     let told = events(&["--web", &running.web.to_string()]);
     assert!(told.contains("Desvinculado"), "{told}");
-    assert!(told.contains("lo quitó el teléfono o WhatsApp"), "{told}");
+    assert!(told.contains("lo quitaron en el teléfono"), "{told}");
     assert!(!told.contains(SHOP) && !told.contains("Tienda"), "{told}");
     // Nobody asks before the next day, and the box is off by then.
     running.terminate();

@@ -293,7 +293,8 @@ async fn a_half_open_secondary_stays_silent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_that_hears_a_little_late_is_waited_for() {
     let pair = Pair::linked().await;
-    let late = pair.strike(PRIMARY, Kind::Delay).delay_ms(2_000);
+    // Each of the service's stanzas is: those that it must ask for before it can answer as well.
+    let late = pair.strike(PRIMARY, Kind::Delay).delay_ms(500);
     pair.fault(late);
     pair.ask(ANA, "uno");
     pair.comes_to(&["uno"], 1).await;

@@ -120,7 +120,9 @@ async fn two_boxes_with_one_cards_data_exchange_the_session_three_times_in_an_ho
     let rest = hour.saturating_sub(began.elapsed());
     let quiet = tokio::time::timeout(rest, fourth).await;
     assert!(quiet.is_err(), "a fourth exchange within the hour");
-    assert_eq!(first.wait_link("conflict")["screen"], "conflict");
+    first.wait("conflict", |status| {
+        status["link"] == "conflict" && status["screen"] == "conflict"
+    });
     second.wait_link("online");
     assert_eq!(town.sim.devices(SHOP).unwrap().len(), 1);
 }
