@@ -192,7 +192,7 @@ fn run(args: &Run, flavor: Flavor, time_scale: NonZeroU32) -> ExitCode {
                     error = format!("{error:#}"),
                     "the disk is full; starting anew"
                 );
-                tracing::error!(error = %room::start_anew(), "that did not work");
+                tracing::error!(error = %start_anew([(room::MISSED, "1")]), "that did not work");
             }
             ended
         }),

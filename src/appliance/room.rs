@@ -1,8 +1,8 @@
 //! A disk without room. What arrives cannot be kept then, so nothing is to arrive: the box says why
 //! it stands still, looks for room now and then, and goes on by itself.
 //!
-//! The store takes nothing more once the disk has refused, so the process then starts itself anew
-//! ([`start_anew`]) and waits here before it opens anything.
+//! The store takes nothing more once the disk has refused, so the process is then started anew
+//! with [`MISSED`] in its environment, and waits here before it opens anything.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
@@ -24,7 +24,7 @@ use crate::session::{Clock, Link};
 use crate::web;
 
 /// Says to the process that starts anew why it does.
-const MISSED: &str = "VINCULO_MISSED_ROOM";
+pub const MISSED: &str = "VINCULO_MISSED_ROOM";
 
 /// So much must be free before the box goes on, in bytes. Some hundred messages, and the database
 /// moving things about.
@@ -116,10 +116,4 @@ pub async fn wait(dir: &Path, clock: Clock, listener: TcpListener, faces: Faces<
         () = room => {}
     }
     tracing::info!("there is room on the disk again");
-}
-
-/// The same program with the same arguments in place of this process. Returns only if that did not
-/// work.
-pub fn start_anew() -> std::io::Error {
-    crate::cli::start_anew([(MISSED, "1")])
 }
