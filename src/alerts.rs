@@ -40,6 +40,7 @@ use time::Time;
 use crate::history::{Stamp, Stamper};
 use crate::session::Link;
 use crate::store::{Store, StoreError};
+use crate::waiting::until;
 
 /// Not online for so long is worth a mail, unless the configuration says otherwise.
 pub const OFFLINE_AFTER: Duration = Duration::from_secs(15 * 60);
@@ -244,11 +245,4 @@ pub async fn test(settings: &Settings, stamp: Stamp) -> Vec<(String, Result<(), 
         outcomes.push((format!("webhook at {host}"), outcome));
     }
     outcomes
-}
-
-async fn until(due: Option<tokio::time::Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due).await,
-        None => std::future::pending().await,
-    }
 }

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 pub use decide::{Decision, Why, decide};
 pub use rules::{Fault, Rule, RuleSettings, Rules};
@@ -43,6 +43,7 @@ use crate::message::{Delivery, Seq};
 use crate::outbox::{Outbox, Pending};
 use crate::session::{Link, Rank};
 use crate::store::{Batch, Database, Space, Store, StoreError};
+use crate::waiting::until;
 use held::Books;
 use state::Chats;
 use voice::{Arbiter, Memory};
@@ -190,18 +191,12 @@ impl Bot {
                     Some(Instant::now() + STORE_PAUSE)
                 }
             };
-            let alarm = async {
-                match wake_at {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
             let fewer = |now: &Pending| now.pending < before.pending;
             let gone = tokio::select! {
                 changed = link.changed() => changed.is_err(),
                 changed = last.changed(), if !full => changed.is_err(),
                 changed = room.wait_for(fewer), if full => changed.is_err(),
-                () = alarm => false,
+                () = until(wake_at) => false,
             };
             if gone {
                 return;

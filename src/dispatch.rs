@@ -11,13 +11,14 @@ mod tests;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::inbox::Inbox;
 use crate::message::Incoming;
 use crate::outbox::Outbox;
 use crate::session::Event;
 use crate::store::StoreError;
+use crate::waiting::until;
 
 /// How long an acknowledgement may wait for a commit.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -36,15 +37,9 @@ struct Arrived {
 pub async fn run(mut events: mpsc::Receiver<Event>, inbox: Inbox, outbox: Outbox) {
     let mut settle: Option<Instant> = None;
     loop {
-        let alarm = async {
-            match settle {
-                Some(at) => sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
         let event = tokio::select! {
             event = events.recv() => event,
-            () = alarm => {
+            () = until(settle) => {
                 settle = None;
                 if let Err(error) = outbox.commit().await {
                     tracing::error!(%error, "acknowledgements are not on disk");

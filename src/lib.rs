@@ -42,3 +42,5 @@ pub mod supervisor;
 pub mod toml_reader;
 pub mod watchdog;
 pub mod web;
+
+mod waiting;

@@ -16,6 +16,7 @@ use crate::hardware::{Button, Frame, Glass};
 use crate::history;
 use crate::message::ServerTime;
 use crate::session::{Handle, Link};
+use crate::waiting::{changed, until};
 use crate::watchdog::Pulse;
 
 pub mod area;
@@ -207,7 +208,7 @@ pub async fn run(
                 Ok(action) => model.done(action),
                 Err(error) => tracing::error!(%error, "an order broke off"),
             },
-            () = sleep_until(next) => {}
+            () = until(next) => {}
             () = inputs.pulse.beat() => {}
         }
     }
@@ -236,18 +237,4 @@ async fn counted(
     counters.mark_changed();
     let since = since.get_or_insert_with(Instant::now);
     tokio::time::sleep_until(paced.max(*since + COUNTERS_LAG)).await;
-}
-
-/// A change; waits for ever where nobody can make one any more.
-async fn changed<T>(watch: &mut watch::Receiver<T>) {
-    if watch.changed().await.is_err() {
-        std::future::pending().await
-    }
-}
-
-async fn sleep_until(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due).await,
-        None => std::future::pending().await,
-    }
 }

@@ -26,7 +26,7 @@ mod verdict;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use clock::Clock;
+pub use clock::{Clock, SYNCHRONIZED};
 pub use endpoint::{Endpoint, EndpointError};
 pub use link::Link;
 pub use priority::{Rank, Role};

@@ -9,6 +9,7 @@ use crate::message::{Body, Incoming, Seq};
 use crate::outbox::{Outbox, Pending};
 use crate::panel::{Counters, LastMessage, Notices};
 use crate::session::Link;
+use crate::waiting::changed;
 
 /// Messages read in one go.
 const ROUND: usize = 256;
@@ -148,13 +149,6 @@ impl Tally {
         self.notices.send_if_modified(|notices| {
             std::mem::replace(&mut notices.sending_limited, now.limited) != now.limited
         });
-    }
-}
-
-/// A change; waits for ever where nobody can make one any more.
-async fn changed<T>(watch: &mut watch::Receiver<T>) {
-    if watch.changed().await.is_err() {
-        std::future::pending().await
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::press::{ButtonEvent, ButtonMachine, Edge, Timing};
+use crate::waiting::until;
 
 /// Edges and presses that may wait while the panel draws.
 const WAITING: usize = 64;
@@ -168,7 +169,7 @@ impl Button {
                         return (Source::Remote, event);
                     }
                 }
-                () = sleep_until(due) => {
+                () = until(due) => {
                     let now = Instant::now();
                     if let Some(event) = self.physical.poll(now) {
                         return (Source::Physical, event);
@@ -198,13 +199,6 @@ async fn receive<T>(receiver: &mut Option<mpsc::Receiver<T>>) -> T {
         *receiver = None;
     }
     std::future::pending().await
-}
-
-async fn sleep_until(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due).await,
-        None => std::future::pending().await,
-    }
 }
 
 #[cfg(test)]

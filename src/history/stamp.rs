@@ -6,9 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 use crate::inbox::ServiceClock;
-
-/// Created by systemd-timesyncd when the kernel's clock was set from the network.
-const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
+use crate::session::SYNCHRONIZED;
 
 /// A moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::plan::{Plan, Waiting};
 use super::record::{self, QueueRow, State};
@@ -11,6 +11,7 @@ use super::{Outbox, Settings};
 use crate::message::{ChatId, Draft, MessageId};
 use crate::session::{Handle, Link, SendError};
 use crate::store::{Batch, StoreError};
+use crate::waiting::until;
 
 /// How far into the queue the plan looks: past this many drafts that wait for something, it waits
 /// with them.
@@ -70,18 +71,12 @@ pub async fn deliver(outbox: Outbox, session: Handle) {
                 Some(Instant::now() + STORE_PAUSE)
             }
         };
-        let alarm = async {
-            match wake_at {
-                Some(at) => sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             changed = link.changed() => if changed.is_err() {
                 return;
             },
             () = outbox.0.wake.notified() => {}
-            () = alarm => {}
+            () = until(wake_at) => {}
         }
     }
 }

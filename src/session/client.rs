@@ -36,7 +36,7 @@ use self::hook::Hook;
 use self::listener::{Listener, Run, Signal};
 use self::sending::Answer;
 use super::acquaintance::Acquaintance;
-use super::clock::{Clock, at};
+use super::clock::Clock;
 use super::ending::Ending;
 use super::http::VersionPage;
 use super::link::Link;
@@ -48,6 +48,7 @@ use super::verdict::Verdict;
 use super::{Event, SendError, Settings};
 use crate::message::Draft;
 use crate::store::Store;
+use crate::waiting::until;
 
 /// The service closes after most errors by itself; where it does not, this long is enough.
 const GRACE: Duration = Duration::from_secs(3);
@@ -252,11 +253,11 @@ impl Client {
                         break;
                     }
                     () = &mut overdue => {}
-                    () = at(ready_by) => {
+                    () = until(ready_by) => {
                         ready_by = None;
                         self.listener.online();
                     }
-                    () = at(look) => {
+                    () = until(look) => {
                         look = Some(Instant::now() + self.clock.real_of(LOOK));
                         self.look_around();
                     }

@@ -24,7 +24,7 @@ use super::machine::Moment;
 const YOUNGEST: Duration = Duration::from_secs(1_793_491_200);
 
 /// Created by systemd-timesyncd when the kernel's clock was set from the network.
-const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
+pub const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
 
 /// Measures and waits for the session. Cheap to clone.
 #[derive(Clone, Copy, Debug)]
@@ -119,14 +119,6 @@ impl Clock {
     /// does not contradict the age of this code.
     pub(super) fn is_plausible(&self) -> bool {
         (self.wall)() >= YOUNGEST || Path::new(self.synchronized).exists()
-    }
-}
-
-/// Returns when `moment` has come; never for `None`.
-pub(super) async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::doors::{Doors, Happening};
 use super::backoff::Jitter;
 use super::client::{Client, Context, Ended};
-use super::clock::{Clock, at};
+use super::clock::Clock;
 use super::ending::Ending;
 use super::keys::Keys;
 use super::link::Link;
@@ -24,6 +24,7 @@ use super::machine::{self, Action, Input, Mode, Moment, State};
 use super::queue::{Pump, queue};
 use super::{Event, Handle, Order, SendError, Settings, record, tls};
 use crate::store::Store;
+use crate::waiting::until;
 
 /// How often the wall clock is looked at while it cannot be right.
 const TIME_POLL: Duration = Duration::from_secs(2);
@@ -235,7 +236,7 @@ impl Session {
             let note = self.next_note();
             let happening = tokio::select! {
                 ended = &mut running => return Ok(Over::Ended(ended)),
-                () = at(note) => {
+                () = until(note) => {
                     self.note_takings().await?;
                     continue;
                 }
@@ -318,10 +319,10 @@ impl Session {
         loop {
             let note = self.next_note();
             let happening = tokio::select! {
-                () = at(due) => {
+                () = until(due) => {
                     return Ok(Next::Act(self.decide(Input::Due).await?));
                 }
-                () = at(note) => {
+                () = until(note) => {
                     self.note_takings().await?;
                     continue;
                 }
