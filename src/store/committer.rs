@@ -195,9 +195,6 @@ fn run(queue: &Queue, dir: &Path, link: &Slot, log: &Slot) {
                 let _ = answer.send(result.clone());
             }
         }
-        for slot in [link, log] {
-            slot.relax();
-        }
         for (order, answer) in work.orders {
             let result = match order {
                 Order::BeginReset => reset::begin(dir),

@@ -33,14 +33,6 @@ const PORTION: usize = 64 * 1024;
 /// What a change costs beside its bytes: its share of the page that is rewritten now and then.
 const OVERHEAD: usize = 512;
 
-/// The library's cache is cut into 256 shards, and each looks at what it may drop at every 64th
-/// access only. Pages that are written once and hardly read, as an index by random ids has them,
-/// so stay by the thousand. Keys that were changed are therefore asked for a few times more, when
-/// this many have gathered; a backlog gathers more between two commits, and the rest is left out.
-const GATHERED: usize = 512;
-const GATHERED_MOST: usize = 4096;
-const ASKED: usize = 4;
-
 /// See [`Engine::has_blobs`].
 const COARSEST_CLOCK: Duration = Duration::from_secs(3);
 
@@ -53,7 +45,6 @@ pub(super) struct Engine {
     options: Options,
     generation: AtomicU64,
     unsynced: AtomicU64,
-    changed: Mutex<Vec<Vec<u8>>>,
     no_blobs_since: Mutex<Option<SystemTime>>,
 }
 
@@ -73,7 +64,6 @@ impl Engine {
             options,
             generation: AtomicU64::new(1),
             unsynced: AtomicU64::new(0),
-            changed: Mutex::new(Vec::new()),
             no_blobs_since: Mutex::new(None),
         })
     }
@@ -300,7 +290,6 @@ impl Engine {
             self.commit()?;
         }
         let mut ops = changes.ops;
-        self.gather(&ops);
         if journaled {
             self.journal.write(&self.db, ops)?;
         } else if ops.len() <= 1 {
@@ -320,30 +309,6 @@ impl Engine {
         }
         self.unsynced.fetch_add(cost, Ordering::Relaxed);
         let_go();
-        Ok(())
-    }
-
-    fn gather(&self, ops: &[Change]) {
-        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = GATHERED_MOST.saturating_sub(changed.len());
-        changed.extend(ops.iter().take(room).map(|(key, _)| key.clone()));
-    }
-
-    /// Has the library drop what it need not keep in memory. For a thread nobody waits for.
-    pub fn relax(&self) -> Result<(), StoreError> {
-        let changed = {
-            let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-            if changed.len() < GATHERED {
-                return Ok(());
-            }
-            std::mem::take(&mut *changed)
-        };
-        for key in &changed {
-            for _ in 0..ASKED {
-                self.db.contains_key(key)?;
-            }
-            let_go();
-        }
         Ok(())
     }
 
