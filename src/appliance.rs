@@ -32,10 +32,11 @@ use crate::supervisor::Supervisor;
 use crate::watchdog::{ServiceManager, Watchdog};
 use crate::{dispatch, web};
 
-mod fault;
+mod opening;
 pub(crate) mod room;
 mod tally;
 
+use opening::Kept;
 use tally::Tally;
 
 /// Events that may wait for the dispatcher before the session has to wait.
@@ -117,43 +118,32 @@ impl Appliance {
         let (frames, frame) = panel::frames(&panel_settings);
         let display = hardware::drive(board.display, frame.clone()).context("the display")?;
 
-        // What keeps messages comes before what lets them arrive; on a full disk nothing does.
+        // What keeps messages comes before what lets them arrive.
         let clock = Clock::scaled(self.time_scale);
-        let mut may_open = !room::was_missed() || !room::is_missing(&config.data_dir).await;
-        let (store, inbox, outbox, history) = loop {
-            if may_open {
-                match open_all(&config, self.flavor) {
-                    Ok(all) => break all,
-                    Err(error) if !room::is_missing(&config.data_dir).await => {
-                        // Somebody at a terminal reads the error; behind a service manager stands
-                        // a person in front of the box.
-                        if self.manager.is_there() && fault::is_the_cards(&error) {
-                            tracing::error!(error = format!("{error:#}"), "the box cannot start");
-                            fault::show(&panel_settings, frames, display, stop).await;
-                        }
-                        return Err(error);
-                    }
-                    Err(error) => tracing::error!(error = format!("{error:#}"), "cannot begin"),
-                }
-            }
-            let listener = web::bind(config.web).await?;
-            tracing::info!(address = %listener.local_addr()?, "status page listens");
-            self.manager.ready();
-            let faces = room::Faces {
-                frames: &frames,
-                display: display.health(),
-                look: panel_settings.look(),
-                board: &board.name,
-            };
-            let watchdog = Watchdog::new(self.manager.clone());
-            tokio::select! {
-                () = room::wait(&config.data_dir, clock, listener, faces) => may_open = true,
-                () = watchdog.run() => {}
-                () = &mut stop => {
-                    drop(frames);
-                    display.join();
-                    return Ok(());
-                }
+        let face = room::Face {
+            frames: &frames,
+            display: display.health(),
+            settings: &panel_settings,
+        };
+        let opening = opening::open(
+            &config,
+            self.flavor,
+            clock,
+            &self.manager,
+            face,
+            stop.as_mut(),
+        );
+        let Kept {
+            store,
+            inbox,
+            outbox,
+            history,
+        } = match opening.await {
+            Ok(Some(kept)) => kept,
+            none => {
+                drop(frames);
+                display.join();
+                return none.map(|_| ());
             }
         };
 
@@ -361,44 +351,6 @@ fn ended_early(
         Ok(Some(error)) => error.context(format!("the {name} task failed")),
         Err(error) => anyhow::anyhow!(error).context(format!("the {name} task panicked")),
     }
-}
-
-fn open_all(config: &Config, flavor: Flavor) -> anyhow::Result<(Store, Inbox, Outbox, History)> {
-    let store = open(config, flavor)?;
-    let service = ServiceClock::default();
-    let inbox = Inbox::open(&store, config.inbox, service.clone()).context("opening the inbox")?;
-    let outbox =
-        Outbox::open(&store, config.outbox, service.clone()).context("opening the outbox")?;
-    let history = History::open(&store, service).context("opening the history")?;
-    Ok((store, inbox, outbox, history))
-}
-
-/// A directory belongs either to the real service or to simulators: a certificate chain that a
-/// simulator made the link accept is kept with it.
-fn open(config: &Config, flavor: Flavor) -> anyhow::Result<Store> {
-    let dir = &config.data_dir;
-    std::fs::create_dir_all(dir)
-        .with_context(|| format!("cannot create the data directory {}", dir.display()))?;
-    match flavor {
-        Flavor::Service if store::is_simulated(dir) => bail!(
-            "{} was used with a simulator and must not meet the real service; \
-             choose another data directory, or delete this one",
-            dir.display()
-        ),
-        Flavor::Service => {}
-        Flavor::Simulator => {
-            let used = ["link", "log"].iter().any(|name| dir.join(name).exists());
-            if used && !store::is_simulated(dir) {
-                bail!(
-                    "{} belongs to a real link, which a simulator must not touch; \
-                     choose another data directory",
-                    dir.display()
-                );
-            }
-            store::mark_simulated(dir).context("marking the data directory")?;
-        }
-    }
-    Ok(Store::open(dir)?)
 }
 
 fn session_settings(config: &Config) -> session::Settings {

@@ -18,7 +18,7 @@ use crate::hardware::{DisplayHealth, Frame};
 use crate::message::Seq;
 use crate::outbox::Pending;
 use crate::panel::draw::draw;
-use crate::panel::{Look, Screen};
+use crate::panel::{self, Screen};
 use crate::session::link::StopReason;
 use crate::session::{Clock, Link};
 use crate::web;
@@ -66,35 +66,34 @@ fn fill(path: &Path) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// What shows the box while it waits.
-pub struct Faces<'a> {
+/// What shows the box before there is a panel.
+pub struct Face<'a> {
     pub frames: &'a watch::Sender<Arc<Frame>>,
     pub display: watch::Receiver<DisplayHealth>,
-    pub look: Look,
-    pub board: &'a str,
+    pub settings: &'a panel::Settings,
 }
 
 /// Shows why the box stands still, until there is room. A missing page is no reason to give up.
-pub async fn wait(dir: &Path, clock: Clock, listener: TcpListener, faces: Faces<'_>) {
+pub async fn wait(dir: &Path, clock: Clock, listener: TcpListener, face: &Face<'_>) {
     tracing::error!(
         "the disk is full: nothing is received until there are some megabytes free on it; delete \
          what is not needed, and the box goes on by itself"
     );
     let reason = StopReason::NoRoom;
-    let screen = draw(&Screen::Stopped(reason), &faces.look);
-    faces.frames.send_replace(Arc::new(screen.frame));
+    let screen = draw(&Screen::Stopped(reason), &face.settings.look());
+    face.frames.send_replace(Arc::new(screen.frame));
     let (_link, link) = watch::channel(Link::Stopped { reason });
     let (_inbox, inbox) = watch::channel(Seq(0));
     let (_outbox, outbox) = watch::channel(Pending::default());
     let (_voice, voice) = watch::channel(Voice::Speaks);
     let states = web::States {
         link,
-        frames: faces.frames.subscribe(),
+        frames: face.frames.subscribe(),
         inbox,
         outbox,
         history: None,
-        board: faces.board.to_owned(),
-        display: faces.display,
+        board: face.settings.board.clone(),
+        display: face.display.clone(),
         voice,
     };
     let page = async {
