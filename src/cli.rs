@@ -14,7 +14,10 @@ use anyhow::Context as _;
 use clap::{Arg, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use embedded_graphics::geometry::Size;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::appliance::{self, Appliance, Flavor, room};
 use crate::config::{Config, ConfigError};
@@ -226,19 +229,32 @@ pub(crate) fn start_anew<const N: usize>(environment: [(&str, &str); N]) -> std:
 
 /// What is logged unless `VINCULO_LOG` says otherwise: this program only. The protocol crate names
 /// phone numbers in its log, and what it has to tell reaches the session as events.
-const LOG: &str = "vinculo=info";
+const LOG: (&str, Level) = ("vinculo", Level::INFO);
 
 /// Starts the log and returns the door through which a board may show it.
 pub fn start_log() -> LogLine {
     let line = LogLine::default();
-    let filter = EnvFilter::try_from_env("VINCULO_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
-    let started = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let usual = Targets::new().with_target(LOG.0, LOG.1);
+    let wanted = std::env::var("VINCULO_LOG")
+        .ok()
+        .map(|wanted| wanted.parse::<Targets>());
+    let fault = matches!(wanted, Some(Err(_)));
+    let filter = wanted.and_then(Result::ok).unwrap_or(usual);
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
-        .with_writer(line.clone())
+        .with_writer(line.clone());
+    let started = tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
         .try_init();
     // Only a program that embeds this one can have started a log of its own before.
     drop(started);
+    if fault {
+        tracing::warn!(
+            "VINCULO_LOG is not understood and left out; write targets and levels, such as \
+             vinculo=debug,vinculo::session=trace"
+        );
+    }
     line
 }
 
