@@ -18,6 +18,7 @@ mod machine;
 mod priority;
 mod queue;
 mod record;
+mod release;
 mod runtime;
 mod task;
 mod tls;
@@ -30,6 +31,7 @@ pub use clock::{Clock, SYNCHRONIZED};
 pub use endpoint::{Endpoint, EndpointError};
 pub use link::Link;
 pub use priority::{Rank, Role};
+pub use release::Release;
 pub use task::spawn;
 
 use crate::message::{Draft, Incoming, MessageId, ServerTime};
@@ -120,9 +122,16 @@ pub enum Order {
     Unlink(oneshot::Sender<()>),
     /// Take the session back after a conflict.
     TakeOver(oneshot::Sender<()>),
-    /// Put one message on the wire. Answered when it was written to the socket; that the service
-    /// took it is told by [`Event::Ack`].
-    Send(Draft, oneshot::Sender<Result<(), SendError>>),
+    /// Put one message on the wire, not before `release` is given. Answered when it was written to
+    /// the socket; that the service took it is told by [`Event::Ack`].
+    Send {
+        /// What to send.
+        draft: Draft,
+        /// What to wait for at the very last.
+        release: Release,
+        /// Where the outcome is told.
+        answer: oneshot::Sender<Result<(), SendError>>,
+    },
 }
 
 /// Why a message did not get as far as the wire. The draft stays in the outbox in every case but
@@ -179,8 +188,13 @@ impl Handle {
     }
 
     /// See [`Order::Send`]. A session that has ended counts as offline: the draft is kept.
-    pub async fn send(&self, draft: Draft) -> Result<(), SendError> {
-        match self.ask(|answer| Order::Send(draft, answer)).await {
+    pub async fn send(&self, draft: Draft, release: Release) -> Result<(), SendError> {
+        let order = |answer| Order::Send {
+            draft,
+            release,
+            answer,
+        };
+        match self.ask(order).await {
             Ok(result) => result,
             Err(Ended) => Err(SendError::Offline),
         }

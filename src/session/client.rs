@@ -34,7 +34,7 @@ use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
 
 use self::hook::Hook;
 use self::listener::{Listener, Run, Signal};
-use self::sending::Answer;
+pub use self::sending::Sending;
 use super::acquaintance::Acquaintance;
 use super::clock::Clock;
 use super::ending::Ending;
@@ -46,7 +46,6 @@ use super::runtime::{Panics, TokioRuntime};
 use super::transport::Line;
 use super::verdict::Verdict;
 use super::{Event, SendError, Settings};
-use crate::message::Draft;
 use crate::store::Store;
 use crate::waiting::until;
 
@@ -111,7 +110,7 @@ pub struct Client {
     line: Arc<Line>,
     listener: Arc<Listener>,
     signals: Mutex<mpsc::Receiver<Signal>>,
-    sends: mpsc::Sender<(Draft, Answer)>,
+    sends: mpsc::Sender<Sending>,
     verdict: Verdict,
     runtime: TokioRuntime,
     clock: Clock,
@@ -175,6 +174,7 @@ impl Client {
         let (sends, drafts) = mpsc::channel(SENDS);
         runtime.spawn_detached(Box::pin(sending::send_all(
             Arc::downgrade(&inner),
+            line.clone(),
             drafts,
             *clock,
         )));
@@ -342,9 +342,9 @@ impl Client {
     }
 
     /// Puts a message on the wire, after those that were given before it. Does not wait.
-    pub fn send(&self, draft: Draft, answer: Answer) {
-        if let Err(error) = self.sends.try_send((draft, answer)) {
-            let (_, answer) = error.into_inner();
+    pub fn send(&self, sending: Sending) {
+        if let Err(error) = self.sends.try_send(sending) {
+            let answer = error.into_inner().answer;
             // Who asked may have gone.
             let _ = answer.send(Err(SendError::Interrupted(
                 "too many messages at once".to_owned(),

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use self::doors::{Doors, Happening};
 use super::backoff::Jitter;
-use super::client::{Client, Context, Ended};
+use super::client::{Client, Context, Ended, Sending};
 use super::clock::Clock;
 use super::ending::Ending;
 use super::keys::Keys;
@@ -243,7 +243,15 @@ impl Session {
                 happening = self.doors.next() => happening?,
             };
             match happening {
-                Happening::Order(Order::Send(draft, answer)) => client.send(draft, answer),
+                Happening::Order(Order::Send {
+                    draft,
+                    release,
+                    answer,
+                }) => client.send(Sending {
+                    draft,
+                    release,
+                    answer,
+                }),
                 Happening::Order(Order::TakeOver(answer)) => done(answer),
                 Happening::Order(Order::Link(answer)) => {
                     let now = self.context.clock.now();
@@ -292,7 +300,7 @@ impl Session {
                 happening = self.doors.next() => happening?,
             };
             match happening {
-                Happening::Order(Order::Send(_, answer)) => offline(answer),
+                Happening::Order(Order::Send { answer, .. }) => offline(answer),
                 Happening::Order(Order::Link(answer) | Order::TakeOver(answer)) => done(answer),
                 Happening::Order(Order::Unlink(answer)) => return Ok(Some(Next::Reset(answer))),
                 Happening::Stop => return Ok(Some(Next::Stop)),
@@ -329,7 +337,7 @@ impl Session {
                 happening = self.doors.next() => happening?,
             };
             let (input, answer) = match happening {
-                Happening::Order(Order::Send(_, answer)) => {
+                Happening::Order(Order::Send { answer, .. }) => {
                     offline(answer);
                     continue;
                 }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use vinculo::message::{Body, ChatId, Draft, Incoming, MessageId};
 use vinculo::session::link::{Account, LinkTrouble, Linking, Remover, StopReason};
 use vinculo::session::{
-    Clock, Endpoint, Event, Handle, Link, Rank, Role, SendError, Settings, spawn,
+    Clock, Endpoint, Event, Handle, Link, Rank, Release, Role, SendError, Settings, spawn,
 };
 use vinculo::store::Store;
 use whatsim::{Fault, Kind, Options, Sim};

@@ -197,7 +197,11 @@ async fn send_time_lock() {
         chat: ChatId::new(format!("{CUSTOMER}@s.whatsapp.net")),
         text: "buenos días".to_owned(),
     };
-    running.handle.send(draft).await.unwrap();
+    running
+        .handle
+        .send(draft, Release::at_once())
+        .await
+        .unwrap();
     let told = |told: &Told| told.acks == [(id.clone(), Some("463".to_owned()))];
     running.told("the refusal", told).await;
     // The link is well; what follows for the queue is the outbox's.
