@@ -114,7 +114,7 @@ fn encode(frame: &Frame) -> Vec<u8> {
     }
     let (depth, bits) = match palette.len() {
         ..=4 => (png::BitDepth::Two, 2),
-        ..=16 => (png::BitDepth::Four, 4),
+        5..=16 => (png::BitDepth::Four, 4),
         _ => (png::BitDepth::Eight, 8),
     };
     encoder.set_color(png::ColorType::Indexed);

@@ -74,7 +74,14 @@ fn the_boxs_own_page_scans_beside_the_code_to_type_or_is_not_shown() {
         }
     }
     shown.dedup();
-    let expected = [(250, 122), (240, 240), (240, 320), (320, 240), (480, 320)];
+    let expected = [
+        (128, 64),
+        (250, 122),
+        (240, 240),
+        (240, 320),
+        (320, 240),
+        (480, 320),
+    ];
     assert_eq!(shown, expected);
 }
 

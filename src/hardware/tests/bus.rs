@@ -102,7 +102,8 @@ fn a_whole_picture_takes_little_longer_than_its_own_bytes_and_an_idle_one_nothin
     for (name, profile) in wired() {
         let fake = fake(&profile);
         let mut display = fake.open(&profile.display).unwrap();
-        (fake.count(), fake.clocked());
+        fake.count();
+        fake.clocked();
         let online = picture("online", &profile);
         display.present(&online).unwrap();
         let sent = fake.count();

@@ -122,7 +122,7 @@ fn no_story_ever_leaves_a_dead_code_on_the_glass() {
         let mut now = Instant::now();
         let mut model = Model::new(settings(Glass::colour(Size::new(size.0, size.1))));
         let (mut link, mut qr) = (Link::Starting, None);
-        for round in 0..10_000 {
+        for round in 0..4_000 {
             match dice.below(4) {
                 0 => {
                     link = dice.link(now, round);
@@ -150,7 +150,7 @@ fn no_story_ever_leaves_a_dead_code_on_the_glass() {
     }
     // Both kinds were there to be looked at, and often.
     assert!(
-        shown["linking"] > 500 && shown["pairing_code"] > 500,
+        shown["linking"] > 200 && shown["pairing_code"] > 200,
         "{shown:?}"
     );
 }
@@ -239,7 +239,7 @@ fn a_countdown_never_covers_the_code_and_paper_has_none() {
         let area = first.code.unwrap();
         let quiet = (3 * area.scale).div_ceil(2);
         let side = area.modules * area.scale + 2 * quiet;
-        for second in 1..20 {
+        for second in [1, 5, 9, 10, 15, 19] {
             let frame = at(second);
             assert_eq!(scan(&frame).as_deref(), Some(PAYLOAD), "{glass:?} {second}");
             // Dark stays dark and light stays light, the quiet zone too.
