@@ -33,6 +33,7 @@ pub mod model;
 pub mod qr;
 pub mod sample;
 pub mod screen;
+pub mod sheet;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod text;

@@ -225,7 +225,9 @@ fn notice(
     let style = Style::regular(shares.body + shares.body / 4, theme.ink)
         .lines(6)
         .at(Across::Left, Along::Middle);
-    canvas.paragraph(inner, body, &style);
+    // A text that fills its room looks cut off; small glass has no room to give.
+    let air = (glass.h - 100).max(0) / 30;
+    canvas.paragraph(inner.inset_xy(0, air), body, &style);
 }
 
 /// What a press does, beside the picture of a button.

@@ -105,7 +105,10 @@ impl Model {
         };
         match (qr, &self.qr) {
             (Some(code), Some((text, _))) if *text == code.text => {}
-            (Some(code), _) => self.qr = Qr::encode(&code.text).map(|qr| (code.text.clone(), qr)),
+            (Some(code), _) => {
+                let qr = Qr::to_link(code, &self.settings.glass);
+                self.qr = qr.map(|qr| (code.text.clone(), qr));
+            }
             // A credential is not kept a moment longer than it is shown.
             (None, _) => self.qr = None,
         }
@@ -409,6 +412,8 @@ fn seconds_up(time: Duration) -> u32 {
     u32::try_from(time.as_nanos().div_ceil(1_000_000_000)).unwrap_or(u32::MAX)
 }
 
+#[cfg(test)]
+mod codes;
 mod pages;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use crate::history::What;
 use crate::session::link::{LinkTrouble, Remover, StopReason};
 
 /// As long as a real payload, so that the code has as many modules: 239 bytes, 57 modules.
-const PAYLOAD: &str = "2@MuestraInventadaQueNoVinculaNada0123456789MuestraInventadaQueNoVinculaNada0123456789MuestraInventada,bXVlc3RyYQbXVlc3RyYQbXVlc3RyYQbXVlc3RyYQbXV=,ZWplbXBsbwZWplbXBsbwZWplbXBsbwZWplbXBsbwZWp=,aW52ZW50bwaW52ZW50bwaW52ZW50bwaW52ZW50bwaW5=,1";
+pub const PAYLOAD: &str = "2@MuestraInventadaQueNoVinculaNada0123456789MuestraInventadaQueNoVinculaNada0123456789MuestraInventada,bXVlc3RyYQbXVlc3RyYQbXVlc3RyYQbXVlc3RyYQbXV=,ZWplbXBsbwZWplbXBsbwZWplbXBsbwZWplbXBsbwZWp=,aW52ZW50bwaW52ZW50bwaW52ZW50bwaW52ZW50bwaW5=,1";
 
 /// All screens, by name, in the order in which people meet them.
 pub fn samples() -> Vec<(&'static str, Screen)> {
@@ -199,10 +199,7 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
 pub fn render(name: &str, look: &Look) -> Result<Frame, String> {
     let known = samples();
     match known.iter().find(|(known, _)| *known == name) {
-        Some((_, Screen::Linking { qr, .. })) if qr.place(&look.glass).is_none() => {
-            Ok(draw(&Screen::TooSmall, look).frame)
-        }
-        Some((_, screen)) => Ok(draw(screen, look).frame),
+        Some((_, screen)) => Ok(draw(&screen.clone().on(&look.glass), look).frame),
         None => {
             let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
             Err(format!(

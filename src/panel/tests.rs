@@ -21,6 +21,17 @@ pub fn scan(frame: &Frame) -> Option<String> {
     grids.first()?.decode().ok().map(|(_, text)| text)
 }
 
+/// What a box is like that nobody has configured, on this glass.
+pub fn settings(glass: crate::hardware::Glass) -> Settings {
+    Settings {
+        glass,
+        language: Language::Es,
+        board: "headless".into(),
+        prefer_pairing_code: false,
+        page: None,
+    }
+}
+
 struct Stage {
     link: watch::Sender<Link>,
     counters: watch::Sender<Counters>,
@@ -37,13 +48,7 @@ impl Stage {
         let (notices, notices_watch) = watch::channel(Notices::default());
         let (order_sender, orders) = mpsc::channel(4);
         let board = headless::open(Some(Size::new(240, 240)));
-        let settings = Settings {
-            glass: board.glass,
-            language: Language::Es,
-            board: board.name,
-            prefer_pairing_code: false,
-            page: None,
-        };
+        let settings = settings(board.glass);
         let (frame_sender, frames) = frames(&settings);
         let inputs = Inputs {
             link: link_watch.clone(),

@@ -26,6 +26,17 @@ impl std::str::FromStr for Language {
 }
 
 impl Language {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Es, Self::En];
+
+    /// As the configuration writes it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Es => "es",
+            Self::En => "en",
+        }
+    }
+
     /// Its words.
     pub fn texts(self) -> &'static Texts {
         match self {
@@ -181,7 +192,7 @@ static ES: Texts = Texts {
         "Otro equipo usa este vínculo.",
         "Pulse: usarlo aquí",
     ),
-    conflict_until: "Otro equipo usa este vínculo. Se retoma solo: {}.",
+    conflict_until: "Lo usa otro equipo. Se retoma: {}.",
     unlinked: says(
         "Desvinculado",
         "Lo quitaron desde el teléfono.",
@@ -189,13 +200,13 @@ static ES: Texts = Texts {
     ),
     unlinked_untold: says(
         "Desvinculado",
-        "WhatsApp ya no acepta este vínculo.",
+        "WhatsApp ya no lo acepta.",
         "Pulse: vincular",
     ),
     happened_at: "({})",
     locked: says(
         "Cuenta bloqueada",
-        "Abra WhatsApp en el teléfono para saber qué pasó.",
+        "Mire en el teléfono qué dice WhatsApp.",
         "Pulse: reintentar",
     ),
     banned: says(
@@ -227,7 +238,7 @@ static ES: Texts = Texts {
     ),
     stopped_production: says(
         "No permitido",
-        "Ese número es de producción y este equipo no.",
+        "Ese número es solo para producción.",
         "Pulse: otro número",
     ),
     hold: says("Desvincular", "Suelte para cancelar", ""),
@@ -343,17 +354,13 @@ static EN: Texts = Texts {
         "Another machine uses this link.",
         "Press: use it here",
     ),
-    conflict_until: "Another machine uses this link. Taken back at {}.",
+    conflict_until: "Another box uses it. Back at {}.",
     unlinked: says("Unlinked", "Removed on the phone.", "Press: link"),
-    unlinked_untold: says(
-        "Unlinked",
-        "WhatsApp no longer takes this link.",
-        "Press: link",
-    ),
+    unlinked_untold: says("Unlinked", "WhatsApp ended the link.", "Press: link"),
     happened_at: "({})",
     locked: says(
         "Account locked",
-        "Open WhatsApp on the phone to see what happened.",
+        "See what WhatsApp says on the phone.",
         "Press: try again",
     ),
     banned: says(
@@ -385,7 +392,7 @@ static EN: Texts = Texts {
     ),
     stopped_production: says(
         "Not allowed",
-        "That number is for production. This box is not.",
+        "That number is for production only.",
         "Press: other number",
     ),
     hold: says("Unlink", "Let go to cancel", ""),

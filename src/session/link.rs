@@ -92,6 +92,16 @@ pub struct Code {
     pub lifetime: Duration,
 }
 
+impl Code {
+    /// A QR's payload without the address of the phone's linking page, whose fragment it is where
+    /// the configuration asks for one. No payload has a `#` of its own: it is base64 and commas.
+    pub fn bare(&self) -> &str {
+        self.text
+            .split_once('#')
+            .map_or(self.text.as_str(), |(_, bare)| bare)
+    }
+}
+
 impl std::fmt::Debug for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Code")

@@ -132,6 +132,20 @@ pub fn typed(canvas: &mut Canvas, code: &str, left: Countdown, page: Option<&Qr>
     let theme = canvas.theme();
     let says = &look.language.texts().pairing_code;
     let roomy = glass.h >= 110;
+    let least = look.glass.least_module;
+    if let Some(page) = page.filter(|_| !roomy)
+        && let Some(words) = page.draw_beside(canvas, glass, least)
+    {
+        // The page takes the whole height, or nothing: the letters stand below one another.
+        let (head, letters) = words.inset_xy(shares.margin, 2).split_top(words.h * 2 / 5);
+        let style = Style::regular(shares.body, theme.soft).lines(2);
+        canvas.paragraph(head, says.head, &style);
+        let style = Style::bold(letters.h / 2, theme.ink)
+            .lines(2)
+            .at(Across::Left, Along::Middle);
+        canvas.paragraph(letters, &grouped(code).replace('-', " "), &style);
+        return;
+    }
     let height = if roomy {
         glass.h * 28 / 100
     } else {
@@ -154,7 +168,6 @@ pub fn typed(canvas: &mut Canvas, code: &str, left: Countdown, page: Option<&Qr>
     };
     let inner = rest.inset_xy(shares.margin, (shares.margin / 3).max(1));
     let beside = page.and_then(|page| {
-        let least = look.glass.least_module;
         if glass.w >= glass.h * 3 / 2 {
             let words = page.draw_beside(canvas, inner, least)?;
             return Some(words.split_top(words.h * 45 / 100));

@@ -62,8 +62,8 @@ pub fn glance(canvas: &mut Canvas, online: &Online, texts: &Texts) {
     canvas.fill(rule, theme.line);
     if online.listens {
         // In place of the counters: how many this box answered is not what anybody asks it.
-        let style = Style::bold((shares.small * 5 / 6).max(8), theme.band(Severity::Ask).0)
-            .at(Across::Left, Along::Middle);
+        let style =
+            Style::bold((shares.small * 5 / 6).max(8), theme.ink).at(Across::Left, Along::Middle);
         canvas.paragraph(counters, texts.listens, &style);
         return;
     }
