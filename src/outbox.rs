@@ -356,6 +356,18 @@ impl Outbox {
         self.0.pending.subscribe()
     }
 
+    /// How many messages the service has taken today; `None` while nobody knows what day it is.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn answered_today(&self) -> Result<Option<u64>, StoreError> {
+        let Some(today) = self.0.clock.today() else {
+            return Ok(None);
+        };
+        let daily = self.meta()?.answered.unwrap_or_default();
+        Ok(Some(daily.on(today)))
+    }
+
     /// Acknowledgements may have been lost: whatever waits for one is sent again.
     pub fn recheck(&self) {
         self.live().flights.recheck();

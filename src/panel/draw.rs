@@ -9,7 +9,7 @@ use super::fit::{Across, Along, Style};
 use super::model::Picture;
 use super::screen::Screen;
 use super::text::{Language, Says, Texts, fill};
-use super::theme::Severity;
+use super::theme::{PALE_TOUCH, Severity};
 use crate::hardware::{Frame, Glass};
 use crate::session::link::{LinkTrouble, Remover, StopReason};
 
@@ -36,10 +36,10 @@ pub struct Drawn {
 }
 
 /// Draws a picture: a screen, and a frame around it while the button is down, so that a finger
-/// is felt at once. Not around a code, whose ground stays light.
+/// is felt at once. Around a code it is so light that a scanner takes it for ground; where a dot
+/// can only be black or white there is none.
 pub fn draw_picture(picture: &Picture, look: &Look) -> Drawn {
-    let code = matches!(picture.screen, Screen::Linking { .. });
-    paint(&picture.screen, look, picture.touched && !code)
+    paint(&picture.screen, look, picture.touched)
 }
 
 /// Draws a screen.
@@ -62,8 +62,10 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
             code::typed(&mut canvas, code, *left, page.as_ref(), look);
         }
         Screen::Online(online) => online::glance(&mut canvas, online, texts),
+        Screen::Asleep { place, warned } => page::asleep(&mut canvas, *place, *warned, texts),
         Screen::Status(rows) => page::rows(&mut canvas, texts.status, rows, true, texts),
         Screen::Messages(rows) => page::rows(&mut canvas, texts.messages, rows, false, texts),
+        Screen::Network(rows) => page::rows(&mut canvas, texts.network, rows, true, texts),
         Screen::Events(happened) => page::events(&mut canvas, happened, look),
         Screen::About(rows) => page::rows(&mut canvas, texts.about, rows, false, texts),
         Screen::Hold { fiftieths, seconds } => {
@@ -76,8 +78,12 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
             }
         }
     }
-    if touched {
-        let ink = canvas.theme().ink;
+    let code = matches!(screen, Screen::Linking { .. });
+    if touched && (!code || canvas.blended()) {
+        let ink = match code {
+            true => PALE_TOUCH,
+            false => canvas.theme().ink,
+        };
         let thick = (glass.w.min(glass.h) / 60).max(1);
         let (top, rest) = glass.split_top(thick);
         let (rest, bottom) = rest.split_bottom(thick);
@@ -89,7 +95,8 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
     }
     let (mut frame, faults) = canvas.finish();
     frame.screen = screen.name();
-    frame.calm = matches!(screen, Screen::Online(_));
+    frame.calm = matches!(screen, Screen::Online(_) | Screen::Asleep { .. });
+    frame.secret = code || matches!(screen, Screen::PairingCode { .. });
     Drawn { frame, faults }
 }
 
@@ -104,6 +111,7 @@ fn message<'t>(screen: &Screen, texts: &'t Texts) -> Option<(Severity, &'t Says)
         Screen::Preparing => (Severity::Ask, &texts.preparing),
         Screen::TooSmall => (Severity::Warn, &texts.too_small),
         Screen::Expired => (Severity::Warn, &texts.expired),
+        Screen::PhoneFull => (Severity::Ask, &texts.phone_full),
         Screen::Trouble(LinkTrouble::NotMultidevice) => (Severity::Warn, &texts.not_multidevice),
         Screen::Trouble(LinkTrouble::PasskeyWanted) => (Severity::Bad, &texts.passkey_wanted),
         Screen::Trouble(LinkTrouble::Refused) => (Severity::Warn, &texts.refused),
@@ -127,8 +135,10 @@ fn message<'t>(screen: &Screen, texts: &'t Texts) -> Option<(Severity, &'t Says)
         Screen::PairingCode { .. } => (Severity::Ask, &texts.pairing_code),
         Screen::Linking { .. }
         | Screen::Online(_)
+        | Screen::Asleep { .. }
         | Screen::Status(_)
         | Screen::Messages(_)
+        | Screen::Network(_)
         | Screen::Events(_)
         | Screen::About(_)
         | Screen::Hold { .. } => return None,

@@ -39,6 +39,8 @@ pub struct Status {
     /// What the state's name does not say: why it stopped, who removed the device.
     reason: Option<&'static str>,
     screen: &'static str,
+    /// How bright the display is, in hundredths.
+    brightness: u8,
     /// `speaks`, or `listens` while another box on the number answers.
     voice: &'static str,
     inbox: Inbox,
@@ -78,6 +80,7 @@ pub async fn status(State(states): State<States>) -> Json<Status> {
         next_try: next_try(&link).and_then(timestamp),
         reason: reason(&link),
         screen: states.frames.borrow().screen,
+        brightness: states.frames.borrow().light,
         voice: states.voice.borrow().name(),
         inbox: Inbox {
             seq: states.inbox.borrow().0,

@@ -137,7 +137,7 @@ async fn the_status_tells_the_whole_box() {
         "companions": null, "phone_unseen_days": null, "next_try": null, "reason": null,
         "voice": "listens", "inbox": { "seq": 17 }, "outbox": { "pending": 2, "failed": 1 },
         "version": env!("CARGO_PKG_VERSION"), "board": "headless",
-        "display_fault": null,
+        "display_fault": null, "brightness": 100,
     });
     assert_eq!(told, expected);
 

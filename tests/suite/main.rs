@@ -6,6 +6,7 @@
 
 mod alerts;
 mod cut;
+mod face;
 mod full;
 mod history;
 mod process;

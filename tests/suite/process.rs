@@ -268,7 +268,7 @@ pub struct Picture {
     grey: Vec<u8>,
 }
 
-fn decode(bytes: &[u8]) -> Picture {
+pub fn decode(bytes: &[u8]) -> Picture {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     let mut reader = decoder.read_info().unwrap();
