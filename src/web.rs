@@ -18,11 +18,12 @@ use crate::hardware::{DisplayHealth, Frame, RemoteButton};
 use crate::history::History;
 use crate::message::Seq;
 use crate::outbox::Pending;
-use crate::session::Link;
+use crate::session::{Handle, Link};
 
 mod answer;
 mod button;
 mod look;
+mod passkey;
 
 /// The largest body a request may have, in bytes.
 const BODY: usize = 4096;
@@ -38,6 +39,8 @@ pub struct States {
     pub inbox: watch::Receiver<Seq>,
     /// What waits in the outbox, and what was refused.
     pub outbox: watch::Receiver<Pending>,
+    /// Where a passkey is handed in; `None` while there is no session.
+    pub session: Option<Handle>,
     /// What became of the link; `None` while there is no store.
     pub history: Option<History>,
     /// The board's name.
@@ -101,6 +104,12 @@ fn router(states: States, button: Option<RemoteButton>) -> Router {
         .route("/status", get(look::status))
         .route("/screen.png", get(look::screen))
         .route("/events", get(look::events))
+        .route(
+            "/passkey",
+            get(passkey::request)
+                .post(passkey::hand_in)
+                .layer(DefaultBodyLimit::max(passkey::BODY)),
+        )
         .with_state(states);
     if let Some(button) = button {
         routes = routes.route("/button", post(button::press).with_state(button));

@@ -59,7 +59,11 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
             maybe_full,
         } => code::scan(&mut canvas, qr, *left, *maybe_full, look),
         Screen::PairingCode { code, left, page } => {
-            code::typed(&mut canvas, code, *left, page.as_ref(), look);
+            let says = &texts.pairing_code;
+            code::letters(&mut canvas, says, code, *left, page.as_ref(), look);
+        }
+        Screen::PasskeyCode { code, left } => {
+            code::letters(&mut canvas, &texts.passkey_code, code, *left, None, look);
         }
         Screen::Online(online) => online::glance(&mut canvas, online, texts),
         Screen::Status(rows) => page::rows(&mut canvas, texts.status, rows, true, texts),
@@ -105,7 +109,11 @@ fn message<'t>(screen: &Screen, texts: &'t Texts) -> Option<(Severity, &'t Says)
         Screen::TooSmall => (Severity::Warn, &texts.too_small),
         Screen::Expired => (Severity::Warn, &texts.expired),
         Screen::Trouble(LinkTrouble::NotMultidevice) => (Severity::Warn, &texts.not_multidevice),
-        Screen::Trouble(LinkTrouble::PasskeyWanted) => (Severity::Bad, &texts.passkey_wanted),
+        Screen::PasskeyWanted => (Severity::Ask, &texts.passkey_wanted),
+        Screen::PasskeyChecking => (Severity::Busy, &texts.passkey_checking),
+        Screen::PasskeyCode { .. } => (Severity::Ask, &texts.passkey_code),
+        Screen::Trouble(LinkTrouble::PasskeyRefused) => (Severity::Bad, &texts.passkey_refused),
+        Screen::Trouble(LinkTrouble::PasskeyLate) => (Severity::Warn, &texts.passkey_late),
         Screen::Trouble(LinkTrouble::Refused) => (Severity::Warn, &texts.refused),
         Screen::Resting => (Severity::Ask, &texts.resting),
         Screen::Conflict { .. } => (Severity::Warn, &texts.conflict),

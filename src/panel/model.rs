@@ -13,7 +13,7 @@ use super::wall;
 use super::{Counters, Notices, Settings};
 use crate::hardware::ButtonEvent;
 use crate::history;
-use crate::session::link::{Account, Code, Link, Linking, StopReason};
+use crate::session::link::{Account, Code, Link, Linking, Passkey, StopReason};
 
 /// A page that nobody turns goes back to the first one.
 const PAGE_STAYS: Duration = Duration::from_secs(30);
@@ -40,6 +40,8 @@ pub enum Action {
     Unlink,
     /// Take the session back.
     TakeOver,
+    /// The phone shows the same code as the glass.
+    ConfirmPasskey,
 }
 
 /// See the module's description.
@@ -199,6 +201,10 @@ impl Model {
                 reason: StopReason::Refused(_) | StopReason::ProductionNumber,
             } => Some(Action::Link),
             Link::Conflict { .. } => Some(Action::TakeOver),
+            Link::Passkey(Passkey::Wanted(_)) => Some(Action::Link),
+            Link::Passkey(Passkey::Compare(_)) => Some(Action::ConfirmPasskey),
+            // It is on its way; a second press would break it off.
+            Link::Passkey(Passkey::Checking { .. }) => None,
             Link::Linking(linking) => {
                 let both = self.scannable(linking, now).is_some()
                     && alive(linking.pairing_code.as_ref(), now).is_some();
@@ -221,7 +227,7 @@ impl Model {
 
     /// Turns a page. A code to scan or to type is no page and is not left by turning.
     fn turn(&mut self, on: bool, now: Instant) -> Option<Action> {
-        if !self.unlinking && !matches!(self.link, Link::Linking(_)) {
+        if !self.unlinking && !matches!(self.link, Link::Linking(_) | Link::Passkey(_)) {
             self.page = match (self.page, on) {
                 (Page::Home, true) | (Page::Messages(_), false) => Page::Status(now),
                 (Page::Status(_), true) | (Page::Events(_), false) => Page::Messages(now),
@@ -274,6 +280,7 @@ impl Model {
                 again: *failures > 0,
             },
             Link::Linking(linking) => return self.linking(linking, now),
+            Link::Passkey(passkey) => return self.passkey(passkey, now),
             Link::Resting => Screen::Resting,
             Link::Online(account) => Screen::Online(Online {
                 number: wall::number(&account.number),
@@ -342,6 +349,18 @@ impl Model {
         let code = code.text.clone();
         let page = self.own_page.clone();
         (Screen::PairingCode { code, left, page }, Some(next))
+    }
+
+    fn passkey(&self, passkey: &Passkey, now: Instant) -> (Screen, Option<Instant>) {
+        match passkey {
+            Passkey::Wanted(_) => (Screen::PasskeyWanted, None),
+            Passkey::Checking { .. } => (Screen::PasskeyChecking, None),
+            Passkey::Compare(code) => {
+                let (left, next) = self.countdown(code, now);
+                let code = code.text.clone();
+                (Screen::PasskeyCode { code, left }, Some(next))
+            }
+        }
     }
 
     /// The code to scan, if it is alive and this glass can show it.

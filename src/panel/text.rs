@@ -66,6 +66,10 @@ pub struct Texts {
     pub pairing_code: Says,
     pub not_multidevice: Says,
     pub passkey_wanted: Says,
+    pub passkey_checking: Says,
+    pub passkey_code: Says,
+    pub passkey_refused: Says,
+    pub passkey_late: Says,
     pub refused: Says,
     pub expired: Says,
     pub too_small: Says,
@@ -152,8 +156,24 @@ static ES: Texts = Texts {
         "Pulse: otro código",
     ),
     passkey_wanted: says(
-        "Pide clave de acceso",
-        "WhatsApp la exige y este equipo no la puede dar.",
+        "Falta clave de acceso",
+        "Su instalador la entrega por la página de este equipo.",
+        "Pulse: otro código",
+    ),
+    passkey_checking: says("Vinculando", "Deje WhatsApp abierto en el teléfono.", ""),
+    passkey_code: says(
+        "¿Son iguales?",
+        "Si el teléfono muestra lo mismo, pulse el botón.",
+        "",
+    ),
+    passkey_refused: says(
+        "Clave rechazada",
+        "WhatsApp no aceptó la clave de acceso.",
+        "Pulse: otro código",
+    ),
+    passkey_late: says(
+        "Se acabó el tiempo",
+        "La clave de acceso no llegó en diez minutos.",
         "Pulse: otro código",
     ),
     refused: says(
@@ -315,7 +335,23 @@ static EN: Texts = Texts {
     ),
     passkey_wanted: says(
         "Passkey wanted",
-        "WhatsApp wants one and this box cannot give it.",
+        "Your installer hands it in at this box's page.",
+        "Press: new code",
+    ),
+    passkey_checking: says("Linking", "Keep WhatsApp open on the phone.", ""),
+    passkey_code: says(
+        "The same code?",
+        "If the phone shows the same, press the button.",
+        "",
+    ),
+    passkey_refused: says(
+        "Passkey refused",
+        "WhatsApp did not accept the passkey.",
+        "Press: new code",
+    ),
+    passkey_late: says(
+        "Time is up",
+        "The passkey did not come within ten minutes.",
         "Press: new code",
     ),
     refused: says(

@@ -22,7 +22,7 @@ use super::keys::Keys;
 use super::link::Link;
 use super::machine::{self, Action, Input, Mode, Moment, State};
 use super::queue::{Pump, queue};
-use super::{Event, Handle, Order, SendError, Settings, record, tls};
+use super::{Event, Handle, Order, PasskeyError, SendError, Settings, record, tls};
 use crate::store::Store;
 use crate::waiting::until;
 
@@ -245,6 +245,13 @@ impl Session {
             match happening {
                 Happening::Order(Order::Send(draft, answer)) => client.send(draft, answer),
                 Happening::Order(Order::TakeOver(answer)) => done(answer),
+                Happening::Order(Order::Passkey(assertion, answer)) => {
+                    client.hand_in_passkey(&assertion, answer);
+                }
+                Happening::Order(Order::ConfirmPasskey(answer)) => {
+                    client.confirm_passkey();
+                    done(answer);
+                }
                 Happening::Order(Order::Link(answer)) => {
                     let now = self.context.clock.now();
                     let (state, action) =
@@ -293,7 +300,10 @@ impl Session {
             };
             match happening {
                 Happening::Order(Order::Send(_, answer)) => offline(answer),
-                Happening::Order(Order::Link(answer) | Order::TakeOver(answer)) => done(answer),
+                Happening::Order(Order::Passkey(_, answer)) => not_wanted(answer),
+                Happening::Order(
+                    Order::Link(answer) | Order::TakeOver(answer) | Order::ConfirmPasskey(answer),
+                ) => done(answer),
                 Happening::Order(Order::Unlink(answer)) => return Ok(Some(Next::Reset(answer))),
                 Happening::Stop => return Ok(Some(Next::Stop)),
             }
@@ -331,6 +341,14 @@ impl Session {
             let (input, answer) = match happening {
                 Happening::Order(Order::Send(_, answer)) => {
                     offline(answer);
+                    continue;
+                }
+                Happening::Order(Order::Passkey(_, answer)) => {
+                    not_wanted(answer);
+                    continue;
+                }
+                Happening::Order(Order::ConfirmPasskey(answer)) => {
+                    done(answer);
                     continue;
                 }
                 Happening::Order(Order::Link(answer)) => (Input::Press, answer),
@@ -373,6 +391,10 @@ fn done(answer: oneshot::Sender<()>) {
 
 fn offline(answer: oneshot::Sender<Result<(), SendError>>) {
     let _ = answer.send(Err(SendError::Offline));
+}
+
+fn not_wanted(answer: oneshot::Sender<Result<(), PasskeyError>>) {
+    let _ = answer.send(Err(PasskeyError::NotWanted));
 }
 
 /// Chance, from the seeds the standard library draws for its hash maps.

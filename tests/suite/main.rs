@@ -8,6 +8,7 @@ mod alerts;
 mod cut;
 mod full;
 mod history;
+mod passkey;
 mod process;
 mod session;
 mod shop;

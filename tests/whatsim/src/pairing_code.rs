@@ -40,7 +40,7 @@ impl World {
             .find_map(|(account, code)| Some((*account, code.endorsed.take()?)));
         if let Some((account, (device, key_index, identity))) = finished {
             self.pairing_codes.remove(&account);
-            self.succeed(id, device, key_index, &identity);
+            self.succeed(id, device, key_index, &identity, None);
         }
     }
 
