@@ -1,6 +1,7 @@
-//! Looking in from the same machine: what the panel shows, as JSON and as a picture. It owns no
-//! state. Until there is a login it answers on loopback only, and a press comes in only where the
-//! board has handed out the right to make one.
+//! Looking in from the same machine: what the panel shows, as JSON and as a picture; and the one thing
+//! that a button cannot say, a signed passkey. It owns no state. Until there is a login it answers on
+//! loopback only and not to pages of other sites, and a press comes in only where the board has handed
+//! out the right to make one.
 
 use std::future::Future;
 use std::io;

@@ -354,12 +354,12 @@ impl Model {
     fn passkey(&self, passkey: &Passkey, now: Instant) -> (Screen, Option<Instant>) {
         match passkey {
             Passkey::Wanted(_) => (Screen::PasskeyWanted, None),
-            Passkey::Checking { .. } => (Screen::PasskeyChecking, None),
-            Passkey::Compare(code) => {
+            Passkey::Compare(code) if alive(Some(code), now).is_some() => {
                 let (left, next) = self.countdown(code, now);
                 let code = code.text.clone();
                 (Screen::PasskeyCode { code, left }, Some(next))
             }
+            Passkey::Checking { .. } | Passkey::Compare(_) => (Screen::PasskeyChecking, None),
         }
     }
 

@@ -27,7 +27,7 @@
 //! | a step of it is refused | [`PasskeyRefused`][Ending::PasskeyRefused] | that it was not accepted | waits for a person | `passkey_refused` |
 //! | six refs expire | [`RefsUsedUp`][Ending::RefsUsedUp] | fresh codes; after two rounds that the phone may be full; after ten minutes rest | asks for more, then rests | `nobody_scanned` |
 //! | a number of production, on a box that is not | [`Forbidden`][Ending::Forbidden] | stopped, and why | does not link; unlinks at the service and forgets its keys | `number_of_production` |
-//! | 463 in a message's ack | none: the link is well | a warning while online | the outbox gives the message up and slows down | `send_time_lock` |
+//! | 463 in a message's ack | none: the link is well | online, with a warning of its own | the outbox gives the message up and slows down | `send_time_lock` |
 
 use std::time::Duration;
 

@@ -58,6 +58,8 @@ struct Inbox {
 struct Outbox {
     pending: u64,
     failed: u64,
+    /// The service refuses messages to new chats for a while (463, 475).
+    limited: bool,
 }
 
 /// `GET /status`.
@@ -85,6 +87,7 @@ pub async fn status(State(states): State<States>) -> Json<Status> {
         outbox: Outbox {
             pending: outbox.pending,
             failed: outbox.failed,
+            limited: outbox.limited,
         },
         version: env!("CARGO_PKG_VERSION"),
         board: states.board,

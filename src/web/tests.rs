@@ -41,6 +41,7 @@ async fn stage(with_button: bool) -> Stage {
     let counts = Pending {
         pending: 2,
         failed: 1,
+        limited: true,
         ..Pending::default()
     };
     let (outbox, outbox_watch) = watch::channel(counts);
@@ -168,7 +169,8 @@ async fn the_status_tells_the_whole_box() {
     let expected = json!({
         "link": "resting", "number": null, "name": null, "since": null, "screen": "resting",
         "companions": null, "phone_unseen_days": null, "next_try": null, "reason": null,
-        "voice": "listens", "inbox": { "seq": 17 }, "outbox": { "pending": 2, "failed": 1 },
+        "voice": "listens", "inbox": { "seq": 17 },
+        "outbox": { "pending": 2, "failed": 1, "limited": true },
         "version": env!("CARGO_PKG_VERSION"), "board": "headless",
         "display_fault": null,
     });
