@@ -7,99 +7,19 @@
 #[expect(dead_code, reason = "this program uses a part of the tests' harness")]
 #[allow(clippy::unwrap_used)]
 mod process;
+#[path = "mail/servers.rs"]
+mod servers;
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use process::{BoxProcess, box_binary};
+use servers::{PASSWORD, PATIENCE, Ports, SECRET, Server};
 use whatsim::{Fault, Kind, Options, Sim};
 
 const SHOP: &str = "573000000001";
-const PASSWORD: &str = "correct-horse";
-const SECRET: &str = "battery-staple";
-
-/// How long a person would wait for a mail; a summary comes after an hour, which is a minute here.
-const PATIENCE: Duration = Duration::from_secs(150);
-
-/// The servers.
-struct Server {
-    child: Child,
-    ports: Ports,
-    said: mpsc::Receiver<String>,
-}
-
-#[derive(Clone, Copy)]
-struct Ports {
-    starttls: u16,
-    tls: u16,
-    https: u16,
-}
-
-impl Server {
-    fn start(keys: &Path, mails: &Path) -> anyhow::Result<Self> {
-        let python = std::env::var("PYTHON").context("$PYTHON; run .ci/mail")?;
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mail/server.py");
-        let mut child = Command::new(python)
-            .arg(script)
-            .args([keys.join("server.pem"), keys.join("server.key")])
-            .args(["caja", PASSWORD, SECRET])
-            .arg(mails)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = BufReader::new(child.stdout.take().context("its output")?);
-        let (line, said) = mpsc::channel();
-        std::thread::spawn(move || {
-            for text in stdout.lines().map_while(Result::ok) {
-                if line.send(text).is_err() {
-                    break;
-                }
-            }
-        });
-        let first = said.recv_timeout(PATIENCE).context("the servers")?;
-        let ports: Vec<u16> = first
-            .split(' ')
-            .filter_map(|word| word.parse().ok())
-            .collect();
-        let [starttls, tls, https] = ports[..] else {
-            bail!("no three ports but {first:?}");
-        };
-        Ok(Self {
-            child,
-            ports: Ports {
-                starttls,
-                tls,
-                https,
-            },
-            said,
-        })
-    }
-
-    /// The next thing of a kind that arrives, as a person reads it.
-    fn next(&self, kind: &str) -> anyhow::Result<String> {
-        let said = self.said.recv_timeout(PATIENCE);
-        let said = said.with_context(|| format!("no {kind} came"))?;
-        match said.split_once(' ') {
-            Some((came, file)) if came == kind => Ok(std::fs::read_to_string(file)?),
-            _ => bail!("no {kind} but {said:?}"),
-        }
-    }
-
-    fn mail(&self) -> anyhow::Result<String> {
-        self.next("mail")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -122,6 +42,13 @@ async fn main() -> anyhow::Result<()> {
         for language in ["es", "en"] {
             every_kind(&home, &server, language).await?;
         }
+        // Each side waits for the other's first word: this takes a minute for each recipient.
+        let port = home.ports.tls;
+        let config = home.mail(Written {
+            port,
+            ..home.right()
+        })?;
+        home.fails(&config, &["fell silent", "starttls is 587"])?;
     } else {
         by_hand(&home, &server)?;
         hooked(&home, &server)?;
@@ -255,13 +182,10 @@ fn by_hand(home: &Home, server: &Server) -> anyhow::Result<()> {
         let told = ["no protected connection", "the name on its certificate"];
         home.fails(&config, &told)?;
     }
-    // Each security at the other one's port.
+    // At the other one's port.
     let port = home.ports.starttls;
     let config = home.mail(Written { port, ..tls })?;
     home.fails(&config, &["starttls is 587", "tls is 465"])?;
-    let port = home.ports.tls;
-    let config = home.mail(Written { port, ..right })?;
-    home.fails(&config, &["starttls is 587"])?;
 
     for (usual, protection) in [(right, "after STARTTLS"), (tls, "from the first byte")] {
         let config = home.mail(usual)?;
@@ -398,6 +322,11 @@ async fn every_kind(home: &Home<'_>, server: &Server, language: &str) -> anyhow:
             server.mail()?;
         }
     }
+    // What follows is told as something of its own once it was well for a while.
+    let began = Instant::now();
+    running.wait("well for a while", |status| {
+        status["link"] == "online" && began.elapsed() > Duration::from_secs(6)
+    });
     let refused = Fault::new(Kind::RefuseLogin).on(SHOP);
     sim.fault(refused)?;
     sim.fault(Fault::new(Kind::Drop).on(SHOP))?;

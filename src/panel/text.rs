@@ -157,15 +157,11 @@ static ES: Texts = Texts {
     ),
     passkey_wanted: says(
         "Falta clave de acceso",
-        "Su instalador la entrega por la página de este equipo.",
+        "La entrega quien instaló este equipo.",
         "Pulse: otro código",
     ),
     passkey_checking: says("Vinculando", "Deje WhatsApp abierto en el teléfono.", ""),
-    passkey_code: says(
-        "¿Son iguales?",
-        "Si el teléfono muestra lo mismo, pulse el botón.",
-        "",
-    ),
+    passkey_code: says("¿Son iguales?", "Si es igual en el teléfono, pulse.", ""),
     passkey_refused: says(
         "Clave rechazada",
         "WhatsApp no aceptó la clave de acceso.",
@@ -335,15 +331,11 @@ static EN: Texts = Texts {
     ),
     passkey_wanted: says(
         "Passkey wanted",
-        "Your installer hands it in at this box's page.",
+        "Whoever installed this box hands it in.",
         "Press: new code",
     ),
     passkey_checking: says("Linking", "Keep WhatsApp open on the phone.", ""),
-    passkey_code: says(
-        "The same code?",
-        "If the phone shows the same, press the button.",
-        "",
-    ),
+    passkey_code: says("The same code?", "If the phone shows it too, press.", ""),
     passkey_refused: says(
         "Passkey refused",
         "WhatsApp did not accept the passkey.",

@@ -339,11 +339,10 @@ impl Client {
             if let Some(expires) = expires {
                 tokio::time::sleep_until(expires).await;
             }
-            if listener.is_about_passkey() {
-                return;
+            if !listener.is_about_passkey() {
+                verdict.pass(Ending::RefsUsedUp);
+                line.hang_up();
             }
-            verdict.pass(Ending::RefsUsedUp);
-            line.hang_up();
         }));
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::doors::{Doors, Happening};
+use self::doors::{Doors, Happening, done, not_wanted, offline};
 use super::backoff::Jitter;
 use super::client::{Client, Context, Ended};
 use super::clock::Clock;
@@ -22,7 +22,7 @@ use super::keys::Keys;
 use super::link::Link;
 use super::machine::{self, Action, Input, Mode, Moment, State};
 use super::queue::{Pump, queue};
-use super::{Event, Handle, Order, PasskeyError, SendError, Settings, record, tls};
+use super::{Event, Handle, Order, Settings, record, tls};
 use crate::store::Store;
 use crate::waiting::until;
 
@@ -382,19 +382,6 @@ async fn close_while(client: &Client, mut running: Pin<&mut impl Future<Output =
 /// An ending that only leads to a back-off needs no record, whatever it is at other times.
 fn is_to_be_kept(ending: Ending, action: Action) -> bool {
     ending.is_kept() && (!matches!(ending, Ending::Removed(_)) || action == Action::Forget)
-}
-
-/// Whoever gave the order may have gone.
-fn done(answer: oneshot::Sender<()>) {
-    let _ = answer.send(());
-}
-
-fn offline(answer: oneshot::Sender<Result<(), SendError>>) {
-    let _ = answer.send(Err(SendError::Offline));
-}
-
-fn not_wanted(answer: oneshot::Sender<Result<(), PasskeyError>>) {
-    let _ = answer.send(Err(PasskeyError::NotWanted));
 }
 
 /// Chance, from the seeds the standard library draws for its hash maps.

@@ -13,15 +13,21 @@ import hashlib
 import hmac
 import http.server
 import json
+import logging
 import pathlib
 import socket
 import ssl
 import sys
 import threading
 import time
+import warnings
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+
+# It says much about clients that hang up, which is what half of them do here.
+logging.disable()
+warnings.simplefilter("ignore")
 
 cert, key, user, password, secret, directory = sys.argv[1:]
 

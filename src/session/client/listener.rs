@@ -82,7 +82,7 @@ pub struct Listener {
     pub(super) line: Arc<Line>,
     store: Store,
     /// The crate's task that shows one code after the other.
-    showing: Mutex<Option<Leash>>,
+    pub(super) showing: Mutex<Option<Leash>>,
     /// The phone's own names, as stanzas spell them.
     phone: Mutex<Vec<String>>,
     run: Mutex<Run>,
@@ -145,12 +145,6 @@ impl Listener {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A hold on the task that shows codes, for whoever is to end it.
-    pub(super) fn showing_codes(&self) -> Option<Leash> {
-        let mut showing = self.showing.lock().unwrap_or_else(PoisonError::into_inner);
-        showing.take()
-    }
-
     pub(super) fn signal(&self, signal: Signal) {
         if self.signals.try_send(signal).is_err() {
             tracing::warn!(?signal, "nobody runs the connection");
@@ -194,16 +188,6 @@ impl Listener {
             });
         }
         self.signal(Signal::LoggedIn);
-    }
-
-    fn renamed(&self, name: &str) {
-        self.link.send_if_modified(|link| match link {
-            Link::Online(account) if account.name != name => {
-                name.clone_into(&mut account.name);
-                true
-            }
-            _ => false,
-        });
     }
 
     fn stanza(&self, node: &NodeRef<'_>) {
@@ -263,9 +247,7 @@ impl Listener {
             | Told::PairingQrCodesExhausted(_)
                 if self.is_about_passkey() => {}
             Told::PairingQrCode(qr) => {
-                // It is told by the very task that shows one after the other.
-                *self.showing.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Leash::on_this_task();
+                self.codes_are_shown();
                 let prefix = if self.settings.qr_prefix {
                     NATIVE_CAMERA_DEEP_LINK_PREFIX
                 } else {

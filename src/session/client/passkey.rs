@@ -6,6 +6,7 @@
 //! codes meanwhile, and hangs up with the last of them: its showing is ended first
 //! ([`Listener::passkey_wanted`]).
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -18,6 +19,7 @@ use super::listener::{Listener, Signal};
 use crate::session::ending::Ending;
 use crate::session::link::{Link, Passkey};
 use crate::session::passkey::{Assertion, PasskeyError, Proof, is_request};
+use crate::session::runtime::Leash;
 
 /// The time for an assertion: the web client's `assertion_timeout_seconds`, 600 by default. What the
 /// phone is given afterwards no source tells; it gets as much again.
@@ -94,6 +96,11 @@ fn in_their_form(proof: Proof) -> Theirs {
 }
 
 impl Listener {
+    /// To be called by whoever tells of a code: it is the crate's task that shows one after the other.
+    pub(super) fn codes_are_shown(&self) {
+        *self.showing.lock().unwrap_or_else(PoisonError::into_inner) = Leash::on_this_task();
+    }
+
     /// A passkey is wanted, and the linking under way is about nothing else any more.
     pub fn is_about_passkey(&self) -> bool {
         matches!(*self.link.borrow(), Link::Passkey(_))
@@ -110,7 +117,8 @@ impl Listener {
     /// The service asks for a passkey, with WebAuthn's options.
     pub(super) fn passkey_wanted(&self, options: &str) {
         tracing::info!("the service wants a passkey before it links this device");
-        if let Some(showing) = self.showing_codes() {
+        let showing = self.showing.lock();
+        if let Some(showing) = showing.unwrap_or_else(PoisonError::into_inner).take() {
             showing.end();
         }
         if !is_request(options) {

@@ -1,5 +1,7 @@
 //! Why the simulator would not do what it was asked, with the reason a program can read.
 
+use crate::phone::PhoneError;
+
 /// A refusal.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SimError {
@@ -109,5 +111,21 @@ impl SimError {
             | Self::BadRequest(_)
             | Self::Phone(_) => 400,
         }
+    }
+}
+
+/// What the phone said, in the words of the control interface.
+pub(crate) fn refusal(error: PhoneError) -> SimError {
+    match error {
+        PhoneError::NoFreeSlot => SimError::NoFreeSlot,
+        PhoneError::NotMultidevice => SimError::NotMultidevice,
+        PhoneError::BadQr(what) => SimError::BadQr(what.into()),
+        PhoneError::WrongCode | PhoneError::NoPairing => SimError::BadCode(error.to_string()),
+        PhoneError::NoPasskey => SimError::NoPasskey,
+        PhoneError::Forged(_)
+        | PhoneError::Malformed(_)
+        | PhoneError::Unreachable(_)
+        | PhoneError::Duplicate
+        | PhoneError::Signal(_) => SimError::Phone(error.to_string()),
     }
 }

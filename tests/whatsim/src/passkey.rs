@@ -30,9 +30,9 @@ use wacore_binary::{Node, SERVER_JID};
 
 use crate::accounts::DeviceId;
 use crate::directory::Directory as _;
-use crate::error::SimError;
+use crate::error::{SimError, refusal};
 use crate::phone::{Credential, Endorsement, RP_ID};
-use crate::registration::{random_text, refusal};
+use crate::registration::random_text;
 use crate::socket::SocketId;
 use crate::stanza::{self, child_bytes, leaf};
 use crate::world::World;

@@ -11,8 +11,8 @@ use waproto::whatsapp::{ClientPayload, DeviceProps};
 
 use crate::accounts::{Companion, DeviceId, MAX_COMPANIONS};
 use crate::directory::Directory as _;
-use crate::error::SimError;
-use crate::phone::{PhoneError, ScannedQr};
+use crate::error::{SimError, refusal};
+use crate::phone::ScannedQr;
 use crate::prekeys::Keys;
 use crate::queue::Queue;
 use crate::socket::{Out, Pending, Registration, SocketId};
@@ -375,22 +375,6 @@ impl World {
             socket.put(Out::Stanza(failure.build()), None);
             socket.put(Out::Close, None);
         }
-    }
-}
-
-/// What the phone said, in the words of the control interface.
-pub(crate) fn refusal(error: PhoneError) -> SimError {
-    match error {
-        PhoneError::NoFreeSlot => SimError::NoFreeSlot,
-        PhoneError::NotMultidevice => SimError::NotMultidevice,
-        PhoneError::BadQr(what) => SimError::BadQr(what.into()),
-        PhoneError::WrongCode | PhoneError::NoPairing => SimError::BadCode(error.to_string()),
-        PhoneError::NoPasskey => SimError::NoPasskey,
-        PhoneError::Forged(_)
-        | PhoneError::Malformed(_)
-        | PhoneError::Unreachable(_)
-        | PhoneError::Duplicate
-        | PhoneError::Signal(_) => SimError::Phone(error.to_string()),
     }
 }
 
