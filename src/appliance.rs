@@ -197,6 +197,7 @@ impl Appliance {
                 frames: frame.clone(),
                 inbox: inbox.watch(),
                 outbox: outbox.watch(),
+                session: Some(handle.clone()),
                 history: Some(history.clone()),
                 board: board.name,
                 display: display.health(),

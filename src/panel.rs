@@ -254,6 +254,7 @@ async fn carry_out(session: &Handle, action: Action) -> Action {
         Action::Link => session.link_anew().await,
         Action::Unlink => session.unlink().await,
         Action::TakeOver => session.take_over().await,
+        Action::ConfirmPasskey => session.confirm_passkey().await,
     };
     if let Err(error) = answered {
         tracing::warn!(?action, %error, "the order was not carried out");

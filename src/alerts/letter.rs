@@ -152,7 +152,11 @@ impl Writer<'_> {
         let mut text = String::new();
         match (notice.since, notice.at) {
             (Some(since), Some(at)) => {
-                let line = self.word("Desde", "Since");
+                // Of what is over, "since" would say too little.
+                let line = match notice.kind() {
+                    Kind::Normal => self.word("Estuvo fuera desde", "It was away from"),
+                    _ => self.word("Desde", "Since"),
+                };
                 text.push_str(&format!("{line}: {}\n", self.local(since)));
                 if notice.kind() == Kind::Normal {
                     let line = self.word("Hasta", "Until");
@@ -203,7 +207,10 @@ impl Writer<'_> {
         if stamp.sure {
             clock
         } else {
-            format!("{} {clock}", self.word("más o menos", "about"))
+            match self.settings.language {
+                Language::Es => format!("{clock} (hora aproximada)"),
+                Language::En => format!("about {clock}"),
+            }
         }
     }
 

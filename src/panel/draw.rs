@@ -59,7 +59,11 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
             maybe_full,
         } => code::scan(&mut canvas, qr, *left, *maybe_full, look),
         Screen::PairingCode { code, left, page } => {
-            code::typed(&mut canvas, code, *left, page.as_ref(), look);
+            let says = &texts.pairing_code;
+            code::letters(&mut canvas, says, code, *left, page.as_ref(), look);
+        }
+        Screen::PasskeyCode { code, left } => {
+            code::letters(&mut canvas, &texts.passkey_code, code, *left, None, look);
         }
         Screen::Online(online) => online::glance(&mut canvas, online, texts),
         Screen::Asleep { place, warned } => page::asleep(&mut canvas, *place, *warned, texts),
@@ -96,7 +100,11 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
     let (mut frame, faults) = canvas.finish();
     frame.screen = screen.name();
     frame.calm = matches!(screen, Screen::Online(_) | Screen::Asleep { .. });
-    frame.secret = code || matches!(screen, Screen::PairingCode { .. });
+    let typed = matches!(
+        screen,
+        Screen::PairingCode { .. } | Screen::PasskeyCode { .. }
+    );
+    frame.secret = code || typed;
     Drawn { frame, faults }
 }
 
@@ -113,7 +121,11 @@ fn message<'t>(screen: &Screen, texts: &'t Texts) -> Option<(Severity, &'t Says)
         Screen::Expired => (Severity::Warn, &texts.expired),
         Screen::PhoneFull => (Severity::Ask, &texts.phone_full),
         Screen::Trouble(LinkTrouble::NotMultidevice) => (Severity::Warn, &texts.not_multidevice),
-        Screen::Trouble(LinkTrouble::PasskeyWanted) => (Severity::Bad, &texts.passkey_wanted),
+        Screen::PasskeyWanted => (Severity::Ask, &texts.passkey_wanted),
+        Screen::PasskeyChecking => (Severity::Busy, &texts.passkey_checking),
+        Screen::PasskeyCode { .. } => (Severity::Ask, &texts.passkey_code),
+        Screen::Trouble(LinkTrouble::PasskeyRefused) => (Severity::Bad, &texts.passkey_refused),
+        Screen::Trouble(LinkTrouble::PasskeyLate) => (Severity::Warn, &texts.passkey_late),
         Screen::Trouble(LinkTrouble::Refused) => (Severity::Warn, &texts.refused),
         Screen::Resting => (Severity::Ask, &texts.resting),
         Screen::Conflict { .. } => (Severity::Warn, &texts.conflict),

@@ -137,6 +137,9 @@ fn asks(screen: &Screen) -> bool {
             | Screen::PhoneFull
             | Screen::TooSmall
             | Screen::Trouble(_)
+            | Screen::PasskeyWanted
+            | Screen::PasskeyCode { .. }
+            | Screen::PasskeyChecking
     )
 }
 

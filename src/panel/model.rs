@@ -14,7 +14,7 @@ use super::{Counters, Notices, Settings};
 use crate::hardware::ButtonEvent;
 use crate::history;
 use crate::host::Network;
-use crate::session::link::{Account, Link, StopReason};
+use crate::session::link::{Account, Link, Passkey, StopReason};
 
 #[cfg(test)]
 mod codes;
@@ -49,6 +49,8 @@ pub enum Action {
     Unlink,
     /// Take the session back.
     TakeOver,
+    /// The phone shows the same code as the glass.
+    ConfirmPasskey,
 }
 
 /// See the module's description.
@@ -222,6 +224,10 @@ impl Model {
                 reason: StopReason::Refused(_) | StopReason::ProductionNumber,
             } => Some(Action::Link),
             Link::Conflict { .. } => Some(Action::TakeOver),
+            Link::Passkey(Passkey::Wanted(_)) => Some(Action::Link),
+            Link::Passkey(Passkey::Compare(_)) => Some(Action::ConfirmPasskey),
+            // It is on its way; a second press would break it off.
+            Link::Passkey(Passkey::Checking { .. }) => None,
             Link::Linking(linking) => {
                 let both = self.scannable(linking, now).is_some()
                     && alive(linking.pairing_code.as_ref(), now).is_some();
@@ -277,6 +283,7 @@ impl Model {
                 again: *failures > 0,
             },
             Link::Linking(linking) => return self.linking(linking, now),
+            Link::Passkey(passkey) => return self.passkey(passkey, now),
             Link::Resting => Screen::Resting,
             Link::Online(account) => Screen::Online(Online {
                 number: wall::number(&account.number),

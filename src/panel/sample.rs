@@ -45,7 +45,17 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
         Screen::Expired,
         Screen::PhoneFull,
         Screen::Trouble(LinkTrouble::NotMultidevice),
-        Screen::Trouble(LinkTrouble::PasskeyWanted),
+        Screen::PasskeyWanted,
+        Screen::PasskeyCode {
+            code: "K7QW-3MXD".into(),
+            left: Countdown {
+                seconds: 540,
+                of: 600,
+            },
+        },
+        Screen::PasskeyChecking,
+        Screen::Trouble(LinkTrouble::PasskeyRefused),
+        Screen::Trouble(LinkTrouble::PasskeyLate),
         Screen::Trouble(LinkTrouble::Refused),
         Screen::Online(online(None)),
         status(),

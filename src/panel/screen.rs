@@ -43,6 +43,17 @@ pub enum Screen {
         /// The address of the box's own page, as a small code.
         page: Option<Qr>,
     },
+    /// A passkey is to be handed in.
+    PasskeyWanted,
+    /// What was given for a passkey is on its way.
+    PasskeyChecking,
+    /// A code to compare with the phone's.
+    PasskeyCode {
+        /// The eight characters.
+        code: String,
+        /// How long it lives.
+        left: Countdown,
+    },
     /// A code cannot be shown on this glass, and none to type is configured.
     TooSmall,
     /// The codes ran out.
@@ -245,7 +256,11 @@ impl Screen {
             Screen::Expired => "expired",
             Screen::PhoneFull => "phone_full",
             Screen::Trouble(LinkTrouble::NotMultidevice) => "not_multidevice",
-            Screen::Trouble(LinkTrouble::PasskeyWanted) => "passkey_wanted",
+            Screen::PasskeyWanted => "passkey_wanted",
+            Screen::PasskeyChecking => "passkey_checking",
+            Screen::PasskeyCode { .. } => "passkey_code",
+            Screen::Trouble(LinkTrouble::PasskeyRefused) => "passkey_refused",
+            Screen::Trouble(LinkTrouble::PasskeyLate) => "passkey_late",
             Screen::Trouble(LinkTrouble::Refused) => "refused",
             Screen::Resting => "resting",
             Screen::Online(_) => "online",

@@ -21,17 +21,6 @@ pub fn scan(frame: &Frame) -> Option<String> {
     grids.first()?.decode().ok().map(|(_, text)| text)
 }
 
-/// What a box is like that nobody has configured, on this glass.
-pub fn settings(glass: crate::hardware::Glass) -> Settings {
-    Settings {
-        glass,
-        language: Language::Es,
-        board: "headless".into(),
-        prefer_pairing_code: false,
-        page: None,
-    }
-}
-
 struct Stage {
     link: watch::Sender<Link>,
     counters: watch::Sender<Counters>,
@@ -41,7 +30,8 @@ struct Stage {
     remote: RemoteButton,
 }
 
-fn settings(glass: Glass) -> Settings {
+/// What a box is like that nobody has configured, on this glass.
+pub fn settings(glass: Glass) -> Settings {
     Settings {
         glass,
         language: Language::Es,
@@ -236,7 +226,7 @@ async fn a_finger_is_felt_before_the_press_is_over() {
 #[test]
 fn a_finger_on_the_button_is_seen_beside_a_code_too_and_the_code_still_scans() {
     let mut felt = 0;
-    for look in looks::looks() {
+    for look in sheet::looks() {
         for (name, screen) in samples() {
             let picture = |touched| model::Picture {
                 screen: screen.clone(),

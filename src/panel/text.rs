@@ -77,6 +77,10 @@ pub struct Texts {
     pub pairing_code: Says,
     pub not_multidevice: Says,
     pub passkey_wanted: Says,
+    pub passkey_checking: Says,
+    pub passkey_code: Says,
+    pub passkey_refused: Says,
+    pub passkey_late: Says,
     pub refused: Says,
     pub expired: Says,
     pub phone_full: Says,
@@ -182,8 +186,20 @@ static ES: Texts = Texts {
         "Pulse: otro código",
     ),
     passkey_wanted: says(
-        "Pide clave de acceso",
-        "WhatsApp la exige y este equipo no la puede dar.",
+        "Falta clave de acceso",
+        "La entrega quien instaló este equipo.",
+        "Pulse: otro código",
+    ),
+    passkey_checking: says("Vinculando", "Deje WhatsApp abierto en el teléfono.", ""),
+    passkey_code: says("¿Son iguales?", "Si es igual en el teléfono, pulse.", ""),
+    passkey_refused: says(
+        "Clave rechazada",
+        "WhatsApp no aceptó la clave de acceso.",
+        "Pulse: otro código",
+    ),
+    passkey_late: says(
+        "Se acabó el tiempo",
+        "La clave de acceso no llegó en diez minutos.",
         "Pulse: otro código",
     ),
     refused: says(
@@ -368,7 +384,19 @@ static EN: Texts = Texts {
     ),
     passkey_wanted: says(
         "Passkey wanted",
-        "WhatsApp wants one and this box cannot give it.",
+        "Whoever installed this box hands it in.",
+        "Press: new code",
+    ),
+    passkey_checking: says("Linking", "Keep WhatsApp open on the phone.", ""),
+    passkey_code: says("The same code?", "If the phone shows it too, press.", ""),
+    passkey_refused: says(
+        "Passkey refused",
+        "WhatsApp did not accept the passkey.",
+        "Press: new code",
+    ),
+    passkey_late: says(
+        "Time is up",
+        "The passkey did not come within ten minutes.",
         "Press: new code",
     ),
     refused: says(

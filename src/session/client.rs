@@ -7,6 +7,7 @@
 
 mod hook;
 mod listener;
+mod passkey;
 mod presence;
 mod sending;
 mod translate;
@@ -243,6 +244,7 @@ impl Client {
             tokio::pin!(overdue);
             let mut ready_by = None;
             let mut look = None;
+            let mut passkey_by = None;
             loop {
                 tokio::select! {
                     ended = &mut running => {
@@ -261,6 +263,10 @@ impl Client {
                         look = Some(Instant::now() + self.clock.real_of(LOOK));
                         self.look_around();
                     }
+                    () = until(passkey_by) => {
+                        passkey_by = None;
+                        self.give_passkey_up();
+                    }
                     Some(signal) = signals.recv() => match signal {
                         Signal::LoggedIn => {
                             ready_by = Some(Instant::now() + self.clock.real_of(READY));
@@ -270,6 +276,8 @@ impl Client {
                         Signal::Forbidden => self.leave(),
                         Signal::CodeShown | Signal::CodeDied => self.ask_for_pairing_code(),
                         Signal::RefsUsedUp => self.wait_for_pairing_code(),
+                        Signal::PasskeyMoved => passkey_by = self.listener.passkey_expires(),
+                        Signal::PasskeyKnown => self.confirm_passkey(),
                     },
                 }
             }
@@ -325,13 +333,16 @@ impl Client {
     /// The pairing code outlives the refs; what is left of it is worth waiting for.
     fn wait_for_pairing_code(&self) {
         let (line, verdict) = (self.line.clone(), self.verdict.clone());
+        let listener = self.listener.clone();
         let expires = self.listener.pairing_code_expires();
         self.runtime.spawn_detached(Box::pin(async move {
             if let Some(expires) = expires {
                 tokio::time::sleep_until(expires).await;
             }
-            verdict.pass(Ending::RefsUsedUp);
-            line.hang_up();
+            if !listener.is_about_passkey() {
+                verdict.pass(Ending::RefsUsedUp);
+                line.hang_up();
+            }
         }));
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::doors::{Doors, Happening};
+use self::doors::{Doors, Happening, done, not_wanted, offline};
 use super::backoff::Jitter;
 use super::client::{Client, Context, Ended, Sending};
 use super::clock::Clock;
@@ -22,7 +22,7 @@ use super::keys::Keys;
 use super::link::Link;
 use super::machine::{self, Action, Input, Mode, Moment, State};
 use super::queue::{Pump, queue};
-use super::{Event, Handle, Order, SendError, Settings, record, tls};
+use super::{Event, Handle, Order, Settings, record, tls};
 use crate::store::Store;
 use crate::waiting::until;
 
@@ -253,6 +253,13 @@ impl Session {
                     answer,
                 }),
                 Happening::Order(Order::TakeOver(answer)) => done(answer),
+                Happening::Order(Order::Passkey(assertion, answer)) => {
+                    client.hand_in_passkey(&assertion, answer);
+                }
+                Happening::Order(Order::ConfirmPasskey(answer)) => {
+                    client.confirm_passkey();
+                    done(answer);
+                }
                 Happening::Order(Order::Link(answer)) => {
                     let now = self.context.clock.now();
                     let (state, action) =
@@ -301,7 +308,10 @@ impl Session {
             };
             match happening {
                 Happening::Order(Order::Send { answer, .. }) => offline(answer),
-                Happening::Order(Order::Link(answer) | Order::TakeOver(answer)) => done(answer),
+                Happening::Order(Order::Passkey(_, answer)) => not_wanted(answer),
+                Happening::Order(
+                    Order::Link(answer) | Order::TakeOver(answer) | Order::ConfirmPasskey(answer),
+                ) => done(answer),
                 Happening::Order(Order::Unlink(answer)) => return Ok(Some(Next::Reset(answer))),
                 Happening::Stop => return Ok(Some(Next::Stop)),
             }
@@ -341,6 +351,14 @@ impl Session {
                     offline(answer);
                     continue;
                 }
+                Happening::Order(Order::Passkey(_, answer)) => {
+                    not_wanted(answer);
+                    continue;
+                }
+                Happening::Order(Order::ConfirmPasskey(answer)) => {
+                    done(answer);
+                    continue;
+                }
                 Happening::Order(Order::Link(answer)) => (Input::Press, answer),
                 Happening::Order(Order::TakeOver(answer)) => (Input::TakeOver, answer),
                 Happening::Order(Order::Unlink(answer)) => return Ok(Next::Reset(answer)),
@@ -372,15 +390,6 @@ async fn close_while(client: &Client, mut running: Pin<&mut impl Future<Output =
 /// An ending that only leads to a back-off needs no record, whatever it is at other times.
 fn is_to_be_kept(ending: Ending, action: Action) -> bool {
     ending.is_kept() && (!matches!(ending, Ending::Removed(_)) || action == Action::Forget)
-}
-
-/// Whoever gave the order may have gone.
-fn done(answer: oneshot::Sender<()>) {
-    let _ = answer.send(());
-}
-
-fn offline(answer: oneshot::Sender<Result<(), SendError>>) {
-    let _ = answer.send(Err(SendError::Offline));
 }
 
 /// Chance, from the seeds the standard library draws for its hash maps.

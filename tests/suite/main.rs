@@ -9,6 +9,7 @@ mod cut;
 mod face;
 mod full;
 mod history;
+mod passkey;
 mod process;
 mod session;
 mod shop;

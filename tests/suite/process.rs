@@ -144,6 +144,18 @@ impl BoxProcess {
         }
     }
 
+    /// What the box's page answers.
+    #[allow(dead_code, reason = "the suite uses it, the measurements do not")]
+    pub fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Vec<u8>) {
+        request(self.web, method, path, body).unwrap()
+    }
+
+    /// What it has logged since this was asked last.
+    #[allow(dead_code, reason = "the suite uses it, the measurements do not")]
+    pub fn log(&self) -> String {
+        self.said.try_iter().collect::<Vec<_>>().join("\n")
+    }
+
     /// The picture on the screen.
     pub fn screen(&self) -> Picture {
         let (code, body) = request(self.web, "GET", "/screen.png", "").unwrap();

@@ -4,6 +4,7 @@ mod account;
 mod endings;
 mod linking;
 mod messages;
+mod passkeys;
 mod priorities;
 
 use std::num::NonZeroU32;
@@ -15,9 +16,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use vinculo::message::{Body, ChatId, Draft, Incoming, MessageId};
-use vinculo::session::link::{Account, LinkTrouble, Linking, Remover, StopReason};
+use vinculo::session::link::{Account, LinkTrouble, Linking, Passkey, Remover, StopReason};
 use vinculo::session::{
-    Clock, Endpoint, Event, Handle, Link, Rank, Release, Role, SendError, Settings, spawn,
+    Clock, Endpoint, Event, Handle, Link, PasskeyError, Rank, Release, Role, SendError, Settings,
+    spawn,
 };
 use vinculo::store::Store;
 use whatsim::{Fault, Kind, Options, Sim};

@@ -116,7 +116,7 @@ fn an_outage_that_kept_the_mail_back_is_told_in_one() {
     assert!(
         letter
             .text
-            .contains("Desde: 10:35\nHasta: 12:00 (duró 1 h 25 min)"),
+            .contains("Estuvo fuera desde: 10:35\nHasta: 12:00 (duró 1 h 25 min)"),
         "{}",
         letter.text
     );

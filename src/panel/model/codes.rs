@@ -10,7 +10,7 @@ use crate::panel::Language;
 use crate::panel::draw::{Look, draw};
 use crate::panel::sample::PAYLOAD;
 use crate::panel::tests::{scan, settings};
-use crate::session::link::{LinkTrouble, Remover};
+use crate::session::link::{Code, LinkTrouble, Linking, Remover};
 
 /// The address of the phone's linking page, as WhatsApp's own clients write it.
 const ADDRESS: &str = "https://wa.me/settings/linked_devices#";

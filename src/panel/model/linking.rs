@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::super::qr::Qr;
 use super::super::screen::{Countdown, Screen};
 use super::{Model, seconds_up};
-use crate::session::link::{Code, Link, Linking};
+use crate::session::link::{Code, Link, Linking, Passkey};
 
 /// How long it is said that the phone may be full, where that takes the code's place: a tenth of the
 /// life of a round's first code.
@@ -82,6 +82,18 @@ impl Model {
         let code = code.text.clone();
         let page = self.own_page.clone();
         (Screen::PairingCode { code, left, page }, Some(next))
+    }
+
+    pub(super) fn passkey(&self, passkey: &Passkey, now: Instant) -> (Screen, Option<Instant>) {
+        match passkey {
+            Passkey::Wanted(_) => (Screen::PasskeyWanted, None),
+            Passkey::Compare(code) if alive(Some(code), now).is_some() => {
+                let (left, next) = self.countdown(code, now);
+                let code = code.text.clone();
+                (Screen::PasskeyCode { code, left }, Some(next))
+            }
+            Passkey::Checking { .. } | Passkey::Compare(_) => (Screen::PasskeyChecking, None),
+        }
     }
 
     /// The code to scan, if it is alive and this glass can show it.

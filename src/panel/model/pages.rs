@@ -38,7 +38,7 @@ const ORDER: [Page; 5] = [
 impl Model {
     /// Turns a page. A code to scan or to type is no page and is not left by turning.
     pub(super) fn turn(&mut self, on: bool, now: Instant) -> Option<Action> {
-        if !self.unlinking && !matches!(self.link, Link::Linking(_)) {
+        if !self.unlinking && !matches!(self.link, Link::Linking(_) | Link::Passkey(_)) {
             let turned = self.turned_to(now).map(|(page, _)| page);
             let at = turned.and_then(|page| ORDER.iter().position(|one| *one == page));
             let next = match (at, on) {

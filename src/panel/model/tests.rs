@@ -7,7 +7,7 @@ use super::super::screen::Value;
 use super::*;
 use crate::hardware::Glass;
 use crate::panel::Language;
-use crate::session::link::{Code, LinkTrouble, Linking, Remover};
+use crate::session::link::{Code, LinkTrouble, Linking, Passkey, Remover};
 
 const PAYLOAD: &str = "2@invented,AAAA,BBBB,CCCC,1";
 
@@ -169,6 +169,29 @@ fn a_scan_that_did_not_link_says_why() {
         ..Linking::default()
     }));
     assert_eq!(name(&model, now), "not_multidevice");
+}
+
+#[test]
+fn a_passkey_is_asked_for_and_its_code_is_confirmed_by_a_press() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    let wanted = Passkey::Wanted(code("{}", now, 600).unwrap());
+    let checking = Passkey::Checking {
+        expires: now + after(600),
+    };
+    let compare = Passkey::Compare(code("ABCD-1234", now, 600).unwrap());
+    for (passkey, screen, action) in [
+        (wanted, "passkey_wanted", Some(Action::Link)),
+        (checking, "passkey_checking", None),
+        (compare, "passkey_code", Some(Action::ConfirmPasskey)),
+    ] {
+        model.set_link(Link::Passkey(passkey));
+        assert_eq!(name(&model, now), screen);
+        assert_eq!(model.button(ButtonEvent::Next, now), None);
+        assert_eq!(name(&model, now), screen, "it is no page");
+        assert_eq!(model.button(ButtonEvent::Press, now), action);
+    }
+    assert_eq!(name(&model, now + after(600)), "passkey_checking");
 }
 
 #[test]
