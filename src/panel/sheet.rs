@@ -61,7 +61,7 @@ pub fn name(look: &Look) -> String {
 
 /// Every screen as one glass shows it, enlarged by a whole number where it is small.
 pub fn screens(look: &Look) -> Frame {
-    const WIDTH: i32 = 1300;
+    const WIDTH: i32 = 2000;
     const WIDE: u32 = 256;
     let zoom = (WIDE / look.glass.size.width.max(1)).max(1);
     let pictures: Vec<_> = samples()
