@@ -124,6 +124,26 @@ fn an_outage_that_kept_the_mail_back_is_told_in_one() {
 }
 
 #[test]
+fn a_summary_counts_and_names_each_time_once() {
+    let all = every();
+    let told = |language, minutes: i64| {
+        let mut notice = all[10].clone();
+        notice.counts[0].first = Some(stamp(-minutes).into());
+        notice.counts[0].last = Some(stamp(0).into());
+        letter(&settings(language), &[notice], &stamp(0))
+            .unwrap()
+            .text
+    };
+    let english = told(Language::En, 25);
+    assert!(
+        english.contains("7 more times, from 11:35 to 12:00"),
+        "{english}"
+    );
+    let spanish = told(Language::Es, 0);
+    assert!(spanish.contains("7 veces más, 12:00\n"), "{spanish}");
+}
+
+#[test]
 fn a_time_that_was_written_before_the_clock_was_set_is_set_right() {
     let settings = settings(Language::En);
     let wrong = Stamp {
