@@ -127,7 +127,7 @@ def full(stage):
     machine.shell("dd if=/dev/zero of=/full bs=64k status=none; dd if=/dev/zero of=/full2 bs=1 count=1 status=none")
     stage.ask(stage.ana)
     machine.must("systemctl restart --no-block vinculo")
-    stage.until("the screen says that the card is full", lambda: stage.shows("stopped"))
+    stage.until("the screen says that the card is full", lambda: stage.shows("stopped_full"))
     stage.keep("card-full")
     machine.must("rm /full /full2")
     stage.until("the box is online", stage.is_back)

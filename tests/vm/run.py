@@ -1,4 +1,4 @@
-"""Runs the stories: `run.py CACHE WHATSIM [STORY...]`. Leaves pictures, and after a failure the rest
+"""Runs the stories: `run.py CACHE WHATSIM STORY...`. Leaves pictures, and after a failure the rest
 of the evidence, in CACHE/last/STORY."""
 
 import os
@@ -7,15 +7,16 @@ import sys
 import time
 
 import face
+import package
 import power
 import stage
 
-STORIES = {"face": face.run, "power": power.run}
+STORIES = {"face": face.run, "power": power.run, "package": package.run}
 
 
 def main():
     cache, whatsim, *names = sys.argv[1:]
-    for name in names or STORIES:
+    for name in names:
         run = f"{cache}/last/{name}"
         shutil.rmtree(run, ignore_errors=True)
         os.makedirs(run)

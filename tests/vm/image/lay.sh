@@ -1,36 +1,19 @@
 #!/usr/bin/env bash
 # Lays a card: the small Debian, the box as its package installs it, and what the driver needs inside.
 #
-#     lay.sh CACHE BOX CARD [PACKAGE]
+#     lay.sh CACHE BOX PACKAGE CARD
 #
-# BOX takes the program's place, because it alone trusts a simulator. Without a PACKAGE the files of
-# systemd/ are installed by hand, as the README says.
+# BOX takes the program's place, because it alone trusts a simulator.
 set -euo pipefail
-cache=$1 box=$2 card=$3 package=${4:-}
+cache=$1 box=$2 package=$3 card=$4
 here=$(cd "$(dirname "$0")/.." && pwd)
-product=$here/../../systemd
 root=$(mktemp --directory --tmpdir="$cache" root.XXXXXX)
 trap 'rm -rf "$root"' EXIT
 cp -a "$cache/root/." "$root"
 
-if [ -n "$package" ]; then
-    cp "$package" "$root/tmp/vinculo.deb"
-    # Its scripts want /proc; the mount ends with them.
-    unshare --mount sh -c "mount -t proc proc '$root/proc' &&
-        exec chroot '$root' dpkg -i /tmp/vinculo.deb"
-    rm "$root/tmp/vinculo.deb"
-else
-    units=$root/etc/systemd
-    install -D -m 644 -t "$units/system" "$product/vinculo.service"
-    install -D -m 644 -t "$units/system.conf.d" "$product/system.conf.d/vinculo.conf"
-    install -D -m 644 -t "$units/journald.conf.d" "$product/journald.conf.d/vinculo.conf"
-    install -D -m 644 -t "$root/etc/udev/rules.d" "$product/udev/60-vinculo.rules"
-    install -D -m 644 -t "$root/etc/sysusers.d" "$product/sysusers.d/vinculo.conf"
-    install -D -m 644 -t "$root/etc/tmpfiles.d" "$product/tmpfiles.d/vinculo.conf"
-    mkdir -p "$units/system/multi-user.target.wants"
-    ln -s ../vinculo.service "$units/system/multi-user.target.wants/"
-    chroot "$root" systemd-sysusers vinculo.conf
-fi
+# It stays there: a story installs it once more. Its scripts want /proc; the mount ends with them.
+cp "$package" "$root/root/vinculo.deb"
+unshare --mount sh -c "mount -t proc proc '$root/proc' && exec chroot '$root' dpkg --install /root/vinculo.deb"
 install -m 755 "$box" "$root/usr/bin/box"
 install -D -m 600 -t "$root/etc/vinculo" "$here/guest/vinculo.toml"
 install -D -m 644 -t "$root/etc/systemd/system/vinculo.service.d" "$here/guest/simulated.conf"
