@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::hardware::desk::LogLine;
 use crate::hardware::{self, Frame};
 use crate::history;
+use crate::host::Host;
 use crate::outbox;
 use crate::panel::{self, Notices};
 use crate::session::{self, Clock, Link};
@@ -30,6 +31,7 @@ use crate::supervisor::Supervisor;
 use crate::watchdog::{ServiceManager, Watchdog};
 use crate::{dispatch, web};
 
+mod face;
 mod opening;
 pub(crate) mod room;
 mod tally;
@@ -112,6 +114,8 @@ impl Appliance {
             board: board.name.clone(),
             prefer_pairing_code: false,
             page: config.web_page.clone(),
+            time_zone: config.time_zone.clone(),
+            light: config.light.clone(),
         };
         let (frames, frame) = panel::frames(&panel_settings);
         let display = hardware::drive(board.display, frame.clone()).context("the display")?;
@@ -157,8 +161,8 @@ impl Appliance {
         let link = handle.link();
 
         // Nobody at a screen or a web page may cost the link: their tasks are not vital. A panel
-        // that is gone starves the watchdog all the same, where there is one: a screen that stands
-        // still tells untruths, and a new start costs the link seconds.
+        // that does not come back starves the watchdog all the same, where there is one: a screen
+        // that stands still tells untruths, and a new start costs the link seconds.
         let listener = web::bind(config.web).await?;
         let web_address = listener.local_addr().context("the status page's address")?;
         let (speaking, voice) = watch::channel(bot::Voice::of(config.session.rank));
@@ -176,26 +180,24 @@ impl Appliance {
         let mut watchdog = Watchdog::new(manager.clone());
         let mut pulse = watchdog.pulse("supervisor");
         let mut tasks = Supervisor::default();
-        tasks.optional("panel", {
-            let inputs = panel::Inputs {
-                link: link.clone(),
-                counters,
-                notices,
-                events: history.latest(),
-                pulse: watchdog.pulse("panel"),
-            };
-            let (button, handle) = (board.button, handle.clone());
-            async move {
-                panel::run(inputs, button, handle, frames, panel_settings).await;
-                Ok(())
-            }
-        });
+        let inputs = panel::Inputs {
+            link: link.clone(),
+            counters,
+            notices,
+            events: history.latest(),
+            host: Host::default(),
+            stamper: history.stamper().clone(),
+            pulse: watchdog.pulse("panel"),
+        };
+        let lent = (board.button, frames);
+        face::run(&mut tasks, inputs, lent, handle.clone(), panel_settings);
         tasks.restarting("web", {
             let states = web::States {
                 link: link.clone(),
                 frames: frame.clone(),
                 inbox: inbox.watch(),
                 outbox: outbox.watch(),
+                session: Some(handle.clone()),
                 history: Some(history.clone()),
                 board: board.name,
                 display: display.health(),
@@ -308,10 +310,9 @@ impl Appliance {
         if ended.is_ok() {
             drain(session, dispatch).await;
         }
-        drop(tasks);
+        // The panel holds the pictures' sender; without it the display lets go of the glass.
+        tasks.end().await;
         history.ended(ended.is_ok()).await;
-        // The panel held the pictures' sender; without it the display lets go of the glass.
-        tokio::task::yield_now().await;
         display.join();
         let closed = store.close().await.context("closing the store");
         if let (Err(_), Err(error)) = (&ended, &closed) {

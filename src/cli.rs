@@ -13,18 +13,20 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Arg, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use embedded_graphics::geometry::Size;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::appliance::{self, Appliance, Flavor, room};
 use crate::config::{Config, ConfigError};
 use crate::hardware::desk::LogLine;
 use crate::watchdog::ServiceManager;
-use crate::{hardware, panel};
 
 mod allocator;
 mod boards;
 mod events;
+mod render;
 mod setup;
 mod test_alert;
 
@@ -50,7 +52,9 @@ enum Command {
         file: PathBuf,
     },
     /// Draw one screen into a PNG
-    Render(Render),
+    Render(render::Render),
+    /// Draw every screen in both languages onto sheets for people to look through, as PNGs
+    ContactSheet(render::ContactSheet),
     /// Tell what became of the link, from a running box or from its data directory
     Events(events::Arguments),
     /// Send one alert through each channel of the configuration, and explain what fails
@@ -83,24 +87,6 @@ struct Run {
     /// Where the status page listens, such as 127.0.0.1:8080
     #[arg(long, value_name = "ADDR")]
     web: Option<String>,
-}
-
-#[derive(Args)]
-struct Render {
-    /// The screen's name; an unknown one lists them all
-    screen: String,
-    /// For which display
-    #[arg(long, value_name = "NAME", default_value = "headless")]
-    board: String,
-    /// In which language
-    #[arg(long, value_name = "es|en", default_value = "es")]
-    language: String,
-    /// On glass of another size, in pixels, such as 128x64
-    #[arg(long, value_name = "WxH")]
-    size: Option<String>,
-    /// The PNG to write
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
 }
 
 /// The command line of `vinculo`, from which its manual and the shells' completions are made.
@@ -150,7 +136,8 @@ pub fn main(flavor: Flavor) -> ExitCode {
             }
             Err(error) => usage(&error.to_string()),
         },
-        Some(Command::Render(args)) => render(&args),
+        Some(Command::Render(args)) => render::one(&args),
+        Some(Command::ContactSheet(args)) => render::all(&args),
         Some(Command::Events(arguments)) => events::show(&arguments),
         Some(Command::TestAlert(arguments)) => test_alert::send(&arguments),
         Some(Command::Boards) => boards::list(),
@@ -226,19 +213,32 @@ pub(crate) fn start_anew<const N: usize>(environment: [(&str, &str); N]) -> std:
 
 /// What is logged unless `VINCULO_LOG` says otherwise: this program only. The protocol crate names
 /// phone numbers in its log, and what it has to tell reaches the session as events.
-const LOG: &str = "vinculo=info";
+const LOG: (&str, Level) = ("vinculo", Level::INFO);
 
 /// Starts the log and returns the door through which a board may show it.
 pub fn start_log() -> LogLine {
     let line = LogLine::default();
-    let filter = EnvFilter::try_from_env("VINCULO_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
-    let started = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let usual = Targets::new().with_target(LOG.0, LOG.1);
+    let wanted = std::env::var("VINCULO_LOG")
+        .ok()
+        .map(|wanted| wanted.parse::<Targets>());
+    let fault = matches!(wanted, Some(Err(_)));
+    let filter = wanted.and_then(Result::ok).unwrap_or(usual);
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
-        .with_writer(line.clone())
+        .with_writer(line.clone());
+    let started = tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
         .try_init();
     // Only a program that embeds this one can have started a log of its own before.
     drop(started);
+    if fault {
+        tracing::warn!(
+            "VINCULO_LOG is not understood and left out; write targets and levels, such as \
+             vinculo=debug,vinculo::session=trace"
+        );
+    }
     line
 }
 
@@ -257,31 +257,6 @@ fn configuration(args: &Run, flavor: Flavor) -> Result<Config, ConfigError> {
         config.require_loopback()?;
     }
     Ok(config)
-}
-
-fn render(args: &Render) -> ExitCode {
-    match draw(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => usage(&format!("{error:#}")),
-    }
-}
-
-fn draw(args: &Render) -> anyhow::Result<()> {
-    let mut look = panel::Look {
-        glass: hardware::glass(&args.board)?,
-        language: args.language.parse().map_err(anyhow::Error::msg)?,
-    };
-    if let Some(size) = &args.size {
-        let (width, height) = size
-            .split_once('x')
-            .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)))
-            .filter(|(width, height)| (64..=4096).contains(width) && (64..=4096).contains(height))
-            .with_context(|| format!("\"{size}\" is no size; write something like 240x240"))?;
-        look.glass.size = Size::new(width, height);
-    }
-    let frame = panel::render(&args.screen, &look).map_err(anyhow::Error::msg)?;
-    let png = frame.png().context("encoding the picture")?;
-    std::fs::write(&args.out, png).with_context(|| format!("cannot write {}", args.out.display()))
 }
 
 fn usage(message: &str) -> ExitCode {

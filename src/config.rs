@@ -5,15 +5,17 @@
 
 mod alerts;
 mod link;
+mod panel;
 mod rooms;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
-use crate::panel::Language;
+use crate::panel::{Language, Light};
 use crate::session::{Endpoint, Rank, Role};
 pub use crate::toml_reader::Fault;
 use crate::toml_reader::{self, Faults, Section};
@@ -29,6 +31,10 @@ pub struct Config {
     pub language: Language,
     /// Which display and button.
     pub board: String,
+    /// How bright the display is.
+    pub light: Light,
+    /// Where the days begin that are counted, and the nights: the bot's zone, or the system's.
+    pub time_zone: TimeZone,
     /// Where the link and the messages are kept.
     pub data_dir: PathBuf,
     /// The status page's address.
@@ -239,12 +245,15 @@ fn build(table: &DeTable, faults: &mut Faults) -> Config {
 
     let inbox = rooms::inbox(&mut top, faults);
     let outbox = rooms::outbox(&mut top, faults);
-    let bot = rooms::bot(&mut top, faults);
+    let (bot, time_zone) = rooms::bot(&mut top, faults);
+    let light = panel::panel(&mut top, faults);
     let alerts = alerts::alerts(&mut top, language, &bot, faults);
     top.finish(faults);
     Config {
         language,
         board,
+        light,
+        time_zone: time_zone.unwrap_or_else(TimeZone::system),
         data_dir,
         web: listen,
         web_page,

@@ -21,6 +21,7 @@ pub mod frame;
 pub mod framebuffer;
 pub mod headless;
 mod lcd;
+mod light;
 mod lines;
 mod oled;
 pub mod press;
@@ -57,6 +58,8 @@ pub struct Glass {
     pub least_module: u32,
     /// Whether it is quick enough for a countdown.
     pub countdown: bool,
+    /// Whether dots wear out as they glow.
+    pub wears: bool,
 }
 
 impl Glass {
@@ -67,6 +70,7 @@ impl Glass {
             depth: Depth::Colour,
             least_module: 2,
             countdown: true,
+            wears: false,
         }
     }
 }

@@ -19,6 +19,7 @@
 
 mod account;
 mod clock;
+mod daily;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod names;
@@ -34,8 +35,9 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 
 pub use clock::ServiceClock;
+pub use daily::{Daily, Day};
 
-use crate::message::{Body, Incoming, Seq, ServerTime};
+use crate::message::{Body, ChatKind, Incoming, Seq, ServerTime};
 use crate::store::{Batch, Database, Space, Store, StoreError};
 use names::Names;
 use record::{KeyRow, Meta, Record};
@@ -220,6 +222,19 @@ impl Inbox {
         &self.0.clock
     }
 
+    /// How many messages people have sent today, for as long as the account was linked; `None`
+    /// while nobody knows what day it is.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn received_today(&self) -> Result<Option<u64>, StoreError> {
+        let Some(today) = self.0.clock.today() else {
+            return Ok(None);
+        };
+        let daily = self.meta()?.received.unwrap_or_default();
+        Ok(Some(daily.on(today)))
+    }
+
     /// Publishes the log's end anew. To be called after the store was reset.
     ///
     /// # Errors
@@ -236,7 +251,7 @@ impl Inbox {
             None => Ok(Meta::fresh()),
             Some(bytes) => match Meta::read(&bytes) {
                 Some(meta) => Ok(meta),
-                None => retention::recount(&self.0.messages, &self.0.gone),
+                None => retention::recount(&self.0),
             },
         }
     }
@@ -295,6 +310,10 @@ impl Inbox {
                 fresh.insert(key, row);
             }
             meta.grow(record.len(), message.sent_at);
+            if known.is_none() && counts(&message) {
+                let daily = meta.received.get_or_insert_default();
+                daily.add(1, inner.clock.today());
+            }
             changes.put(&inner.messages, &meta.last.to_be_bytes(), record);
             appended.new += 1;
         }
@@ -327,6 +346,11 @@ impl Inbox {
 
 fn advance(place: &watch::Sender<Seq>, last: Seq) {
     place.send_if_modified(|seen| std::mem::replace(seen, last) != last);
+}
+
+/// Somebody else wrote it to the owner: no channel, no status.
+fn counts(message: &Incoming) -> bool {
+    !message.from_me && matches!(message.chat.kind(), ChatKind::Direct | ChatKind::Group)
 }
 
 /// Older than `age` when `newest` is the present.

@@ -17,7 +17,8 @@
 //! The rooms, from the door inwards: [`cli`] reads the command line, [`appliance`] builds, runs and
 //! drains everything, [`config`] reads the TOML. [`session`] owns the link, [`dispatch`] carries
 //! what arrives to [`inbox`] and [`outbox`], [`bot`] answers, [`panel`] is the face and [`hardware`]
-//! its display and button, [`web`] looks in. [`history`] remembers what became of the link, [`alerts`]
+//! its display and button, [`host`] what the kernel tells about the board, [`web`] looks in.
+//! [`history`] remembers what became of the link, [`alerts`]
 //! tell the owner. [`store`] makes things durable, [`supervisor`] runs named tasks, [`watchdog`]
 //! speaks to the service manager, and [`message`] is the vocabulary.
 //!
@@ -32,6 +33,7 @@ pub mod config;
 pub mod dispatch;
 pub mod hardware;
 pub mod history;
+pub mod host;
 pub mod inbox;
 pub mod message;
 pub mod outbox;

@@ -14,7 +14,10 @@
 //! [`Settings::max_age`], `other_account` when the box was linked to another number meanwhile,
 //! `unsendable` when no stanza can be made of it.
 //!
-//! It must never send a draft that is not durable, nor reorder one chat's drafts.
+//! A draft goes to the session as soon as it is written, so that it is encrypted while the disk syncs,
+//! and carries a [`Release`] that is given once it is durable.
+//!
+//! It must never let a draft onto the wire that is not durable, nor reorder one chat's drafts.
 
 mod deliver;
 mod giving_up;
@@ -37,6 +40,8 @@ pub use settings::{Pacing, Settings};
 
 use crate::inbox::ServiceClock;
 use crate::message::{Delivery, Draft, MessageId};
+#[cfg(doc)]
+use crate::session::Release;
 use crate::store::{Batch, Database, Space, Store, StoreError};
 use plan::Flights;
 use record::{Entry, QueueRow, State};
@@ -108,6 +113,8 @@ struct Inner {
     settings: Settings,
     clock: ServiceClock,
     pending: watch::Sender<Pending>,
+    /// Up to which writing of drafts everything is durable. Counts in this process, and only up.
+    synced: watch::Sender<u64>,
     /// Held for every read-change-write of the spaces above.
     state: Mutex<Live>,
     wake: Notify,
@@ -120,6 +127,8 @@ struct Live {
     /// The order of the newest draft that was applied, and of the newest that is durable.
     applied: u64,
     durable: u64,
+    /// Batches with drafts that were written, in this process.
+    written: u64,
 }
 
 /// Drafts that are in a batch but not applied yet. Nobody else changes the outbox while it lives.
@@ -137,14 +146,18 @@ impl Staged<'_> {
         &self.enqueued
     }
 
-    /// Applies the batch the drafts were staged in. [`Outbox::commit`] must follow before
-    /// anything is sent.
+    /// Applies the batch the drafts were staged in. [`Outbox::commit`] must follow: nothing is
+    /// written to the wire before that.
     ///
     /// # Errors
     /// When the store cannot write; then nothing of the batch was written.
     pub fn apply(mut self, batch: Batch) -> Result<Vec<Enqueued>, StoreError> {
         self.outbox.0.log.apply(batch)?;
-        self.live.applied = self.last_order;
+        if self.live.applied != self.last_order {
+            self.live.applied = self.last_order;
+            self.live.written += 1;
+            self.outbox.0.wake.notify_one();
+        }
         Ok(self.enqueued)
     }
 }
@@ -171,6 +184,7 @@ impl Outbox {
             settings,
             clock,
             pending: watch::Sender::new(Pending::default()),
+            synced: watch::Sender::new(0),
             state: Mutex::default(),
             wake: Notify::new(),
         }));
@@ -251,8 +265,16 @@ impl Outbox {
     /// # Errors
     /// When the disk refuses.
     pub async fn commit(&self) -> Result<(), StoreError> {
-        let applied = self.live().applied;
+        let (applied, written) = {
+            let live = self.live();
+            (live.applied, live.written)
+        };
         self.0.log.commit().await?;
+        self.0.synced.send_if_modified(|synced| {
+            let news = written > *synced;
+            *synced = written.max(*synced);
+            news
+        });
         let mut live = self.live();
         live.durable = live.durable.max(applied);
         drop(live);
@@ -334,6 +356,18 @@ impl Outbox {
         self.0.pending.subscribe()
     }
 
+    /// How many messages the service has taken today; `None` while nobody knows what day it is.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn answered_today(&self) -> Result<Option<u64>, StoreError> {
+        let Some(today) = self.0.clock.today() else {
+            return Ok(None);
+        };
+        let daily = self.meta()?.answered.unwrap_or_default();
+        Ok(Some(daily.on(today)))
+    }
+
     /// Acknowledgements may have been lost: whatever waits for one is sent again.
     pub fn recheck(&self) {
         self.live().flights.recheck();
@@ -347,11 +381,14 @@ impl Outbox {
     /// When the store cannot be read.
     pub fn refresh(&self) -> Result<(), StoreError> {
         let last_order = self.meta()?.last_order;
-        *self.live() = Live {
+        let mut live = self.live();
+        *live = Live {
             flights: Flights::default(),
             applied: last_order,
             durable: last_order,
+            written: live.written,
         };
+        drop(live);
         self.publish()
     }
 

@@ -8,12 +8,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::hardware::{Button, Frame, Glass};
 use crate::history;
+use crate::host::Host;
 use crate::message::ServerTime;
 use crate::session::{Handle, Link};
 use crate::waiting::{changed, until};
@@ -27,12 +29,17 @@ pub mod fit;
 pub mod font;
 #[cfg(test)]
 mod golden;
+pub mod light;
 #[cfg(test)]
 mod looks;
 pub mod model;
 pub mod qr;
 pub mod sample;
+pub mod saver;
 pub mod screen;
+pub mod sheet;
+mod show;
+mod sight;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod text;
@@ -40,6 +47,7 @@ pub mod theme;
 pub mod wall;
 
 pub use draw::Look;
+pub use light::Light;
 pub use model::Action;
 pub use sample::{render, samples};
 pub use screen::Screen;
@@ -52,6 +60,9 @@ const COUNTERS_PACE: Duration = Duration::from_millis(250);
 /// takes the thread for milliseconds.
 const COUNTERS_LAG: Duration = Duration::from_millis(50);
 
+/// How long a page waits for what it is to say rather than be drawn twice. A finger was felt before.
+const SOON: Duration = Duration::from_millis(40);
+
 /// What the panel watches.
 #[derive(Clone, Debug)]
 pub struct Inputs {
@@ -63,6 +74,10 @@ pub struct Inputs {
     pub notices: watch::Receiver<Notices>,
     /// What became of the link: the latest few rows, the latest first.
     pub events: watch::Receiver<Vec<history::Row>>,
+    /// The board it runs on.
+    pub host: Host,
+    /// What time it is, and whether that can be believed.
+    pub stamper: history::Stamper,
     /// Who asks whether the panel still turns.
     pub pulse: Pulse,
 }
@@ -70,16 +85,23 @@ pub struct Inputs {
 /// How busy the box is. Filled by the appliance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Messages that arrived.
-    pub received: u64,
-    /// Messages that were answered.
-    pub answered: u64,
+    /// How busy it was today; `None` while nobody knows what day it is.
+    pub today: Option<Today>,
     /// Messages that wait to be sent.
     pub pending: u64,
     /// Messages the service refused.
     pub failed: u64,
     /// The latest message that arrived.
     pub last_message: Option<LastMessage>,
+}
+
+/// The counts of one day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Today {
+    /// Messages that arrived.
+    pub received: u64,
+    /// Messages that were answered.
+    pub answered: u64,
 }
 
 /// The latest message that arrived.
@@ -125,6 +147,10 @@ pub struct Settings {
     pub prefer_pairing_code: bool,
     /// The address of the box's own page, where a phone can reach it.
     pub page: Option<String>,
+    /// Where the clock on the wall is.
+    pub time_zone: TimeZone,
+    /// How bright it is by day and by night.
+    pub light: Light,
 }
 
 impl Settings {
@@ -140,9 +166,14 @@ impl Settings {
 /// The channel pictures go through; it holds the first one already, so that a display has
 /// something to show before anything else has started.
 pub fn frames(settings: &Settings) -> (watch::Sender<Arc<Frame>>, watch::Receiver<Arc<Frame>>) {
-    watch::channel(Arc::new(
-        draw::draw(&Screen::Starting, &settings.look()).frame,
-    ))
+    watch::channel(first(settings))
+}
+
+/// The first picture.
+fn first(settings: &Settings) -> Arc<Frame> {
+    let mut frame = draw::draw(&Screen::Starting, &settings.look()).frame;
+    frame.light = settings.light.day;
+    Arc::new(frame)
 }
 
 /// The picture of a box that cannot run.
@@ -150,34 +181,36 @@ pub fn card_fault(settings: &Settings) -> Arc<Frame> {
     Arc::new(draw::draw(&Screen::CardFault, &settings.look()).frame)
 }
 
-/// Shows what is known and passes on what is pressed, until the session is gone.
+/// Shows what is known and passes on what is pressed, until the session is gone. Everything that
+/// would be missed is borrowed: whoever lends it may call again when this breaks off.
 pub async fn run(
     mut inputs: Inputs,
-    mut button: Button,
+    button: &mut Button,
     session: Handle,
-    frames: watch::Sender<Arc<Frame>>,
+    frames: &watch::Sender<Arc<Frame>>,
     settings: Settings,
 ) {
-    let look = settings.look();
+    let zone = settings.time_zone.clone();
+    let mut show = show::Show::new(&settings, frames);
+    let mut sight = sight::Sight::new(inputs.host.clone());
     let mut model = model::Model::new(settings);
+    model.set_serial(inputs.host.serial());
     model.set_link(inputs.link.borrow_and_update().clone());
     model.set_counters(inputs.counters.borrow_and_update().clone());
     model.set_notices(*inputs.notices.borrow_and_update());
     model.set_events(inputs.events.borrow_and_update().clone());
     let mut orders: JoinSet<Action> = JoinSet::new();
-    let mut shown = None;
     let mut paced = Instant::now();
     let mut counted_since = None;
     loop {
-        let (picture, next) = model.picture(Instant::now(), wall::now().as_ref());
-        if shown.as_ref() != Some(&picture) {
-            let drawn = draw::draw_picture(&picture, &look);
-            for fault in &drawn.faults {
-                tracing::debug!(screen = picture.screen.name(), fault, "it did not fit");
-            }
-            frames.send_replace(Arc::new(drawn.frame));
-            shown = Some(picture);
+        if model.misses_network(Instant::now())
+            && let Ok(seen) = timeout(SOON, sight.next(true)).await
+        {
+            model.set_network(seen);
         }
+        let now = Instant::now();
+        let wall = wall::now(&inputs.stamper, &zone);
+        let next = show.show(&model, now, wall.as_ref());
         tokio::select! {
             changed = inputs.link.changed() => {
                 if changed.is_err() {
@@ -196,8 +229,10 @@ pub async fn run(
             () = changed(&mut inputs.events) => {
                 model.set_events(inputs.events.borrow_and_update().clone());
             }
+            seen = sight.next(model.shows_network(now)) => model.set_network(seen),
             (source, event) = button.event() => {
                 tracing::trace!(?source, ?event, "button");
+                let event = show.felt(event, Instant::now());
                 if let Some(action) = model.button(event, Instant::now()) {
                     tracing::info!(?source, ?action, "the button was used");
                     let session = session.clone();
@@ -219,6 +254,7 @@ async fn carry_out(session: &Handle, action: Action) -> Action {
         Action::Link => session.link_anew().await,
         Action::Unlink => session.unlink().await,
         Action::TakeOver => session.take_over().await,
+        Action::ConfirmPasskey => session.confirm_passkey().await,
     };
     if let Err(error) = answered {
         tracing::warn!(?action, %error, "the order was not carried out");

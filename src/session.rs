@@ -15,9 +15,11 @@ mod http;
 pub mod keys;
 pub mod link;
 mod machine;
+pub mod passkey;
 mod priority;
 mod queue;
 mod record;
+mod release;
 mod runtime;
 mod task;
 mod tls;
@@ -29,7 +31,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use clock::{Clock, SYNCHRONIZED};
 pub use endpoint::{Endpoint, EndpointError};
 pub use link::Link;
+pub use passkey::{Assertion, PasskeyError};
 pub use priority::{Rank, Role};
+pub use release::Release;
 pub use task::spawn;
 
 use crate::message::{Draft, Incoming, MessageId, ServerTime};
@@ -120,9 +124,21 @@ pub enum Order {
     Unlink(oneshot::Sender<()>),
     /// Take the session back after a conflict.
     TakeOver(oneshot::Sender<()>),
-    /// Put one message on the wire. Answered when it was written to the socket; that the service
-    /// took it is told by [`Event::Ack`].
-    Send(Draft, oneshot::Sender<Result<(), SendError>>),
+    /// Hand an assertion to the service that asked for a passkey. Answered when the service took it,
+    /// or why it did not come to that; what follows is shown by the link.
+    Passkey(Assertion, oneshot::Sender<Result<(), PasskeyError>>),
+    /// The phone shows the same code: link. Without a code to compare it does nothing.
+    ConfirmPasskey(oneshot::Sender<()>),
+    /// Put one message on the wire, not before `release` is given. Answered when it was written to
+    /// the socket; that the service took it is told by [`Event::Ack`].
+    Send {
+        /// What to send.
+        draft: Draft,
+        /// What to wait for at the very last.
+        release: Release,
+        /// Where the outcome is told.
+        answer: oneshot::Sender<Result<(), SendError>>,
+    },
 }
 
 /// Why a message did not get as far as the wire. The draft stays in the outbox in every case but
@@ -178,9 +194,30 @@ impl Handle {
         self.ask(Order::TakeOver).await
     }
 
+    /// See [`Order::Passkey`]. A session that has ended wants none.
+    ///
+    /// # Errors
+    /// Why the assertion was not taken, with what to do.
+    pub async fn hand_in_passkey(&self, assertion: Assertion) -> Result<(), PasskeyError> {
+        match self.ask(|answer| Order::Passkey(assertion, answer)).await {
+            Ok(result) => result,
+            Err(Ended) => Err(PasskeyError::NotWanted),
+        }
+    }
+
+    /// See [`Order::ConfirmPasskey`].
+    pub async fn confirm_passkey(&self) -> Result<(), Ended> {
+        self.ask(Order::ConfirmPasskey).await
+    }
+
     /// See [`Order::Send`]. A session that has ended counts as offline: the draft is kept.
-    pub async fn send(&self, draft: Draft) -> Result<(), SendError> {
-        match self.ask(|answer| Order::Send(draft, answer)).await {
+    pub async fn send(&self, draft: Draft, release: Release) -> Result<(), SendError> {
+        let order = |answer| Order::Send {
+            draft,
+            release,
+            answer,
+        };
+        match self.ask(order).await {
             Ok(result) => result,
             Err(Ended) => Err(SendError::Offline),
         }

@@ -17,6 +17,7 @@ mod committer;
 mod disk;
 mod engine;
 mod error;
+mod eviction;
 mod journal;
 mod library;
 mod opening;

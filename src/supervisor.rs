@@ -3,11 +3,15 @@
 //! A *vital* task ends the process when it ends, with its own name in the error: the service
 //! manager then starts everything afresh. Any other task is started again with back-off, so that
 //! a broken screen never costs the link. It must never decide what a task does.
+//! Tasks are gone once [`Supervisor::end`] returns, and what they held is let go of.
 
+use std::any::Any;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -44,12 +48,12 @@ impl Supervisor {
             let mut pause = FIRST_PAUSE;
             loop {
                 let started = Instant::now();
-                match tokio::spawn(make()).await {
+                match guarded(make()).await {
                     Ok(Ok(())) => std::future::pending::<()>().await,
                     Ok(Err(error)) => {
                         tracing::warn!(task = name, error = format!("{error:#}"), "task failed");
                     }
-                    Err(error) => tracing::error!(task = name, %error, "task panicked"),
+                    Err(error) => tracing::error!(task = name, error, "task panicked"),
                 }
                 if started.elapsed() >= LONGEST_PAUSE {
                     pause = FIRST_PAUSE;
@@ -67,14 +71,22 @@ impl Supervisor {
         task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) {
         self.tasks.spawn(async move {
-            match tokio::spawn(task).await {
+            match guarded(task).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     let error = format!("{error:#}");
-                    tracing::error!(task = name, error, "task failed; the box goes on without it");
+                    tracing::error!(
+                        task = name,
+                        error,
+                        "task failed; the box goes on without it"
+                    );
                 }
                 Err(error) => {
-                    tracing::error!(task = name, %error, "task panicked; the box goes on without it");
+                    tracing::error!(
+                        task = name,
+                        error,
+                        "task panicked; the box goes on without it"
+                    );
                 }
             }
             std::future::pending().await
@@ -89,13 +101,34 @@ impl Supervisor {
             None => std::future::pending().await,
         }
     }
+
+    /// Ends every task where it stands.
+    pub async fn end(mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+/// Runs a task to its end, which a panic is as well: then with what it said. A task is given up
+/// when it panics, so nobody sees what it left half done.
+async fn guarded<T>(task: impl Future<Output = T>) -> Result<T, String> {
+    AssertUnwindSafe(task)
+        .catch_unwind()
+        .await
+        .map_err(|panic| said(panic.as_ref()))
+}
+
+/// The words of a panic.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let literal = panic.downcast_ref::<&str>().copied();
+    let words = literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    words.unwrap_or("without a word").to_owned()
 }
 
 async fn ended(
     name: &'static str,
     task: impl Future<Output = anyhow::Result<()>> + Send + 'static,
 ) -> anyhow::Error {
-    match tokio::spawn(task).await {
+    match guarded(task).await {
         Ok(Ok(())) => anyhow!("the {name} task ended, which it never should"),
         Ok(Err(error)) => error.context(format!("the {name} task failed")),
         Err(error) => anyhow!(error).context(format!("the {name} task panicked")),
@@ -122,7 +155,33 @@ mod tests {
         let mut supervisor = Supervisor::default();
         supervisor.vital("store", async { panic!("broken invariant") });
         let error = supervisor.first_failure().await;
-        assert!(format!("{error:#}").starts_with("the store task panicked"));
+        let told = format!("{error:#}");
+        assert_eq!(told, "the store task panicked: broken invariant");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_tasks_have_let_go_of_what_they_held() {
+        let held = Arc::new(());
+        let mut supervisor = Supervisor::default();
+        let one = Arc::clone(&held);
+        supervisor.restarting("panel", move || {
+            let one = Arc::clone(&one);
+            async move {
+                std::future::pending::<()>().await;
+                drop(one);
+                Ok(())
+            }
+        });
+        let other = Arc::clone(&held);
+        supervisor.optional("history", async move {
+            std::future::pending::<()>().await;
+            drop(other);
+            Ok(())
+        });
+        tokio::task::yield_now().await;
+        assert!(Arc::strong_count(&held) > 2);
+        supervisor.end().await;
+        assert_eq!(Arc::strong_count(&held), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
-//! Looking in from the same machine: what the panel shows, as JSON and as a picture. It owns no
-//! state. Until there is a login it answers on loopback only, and a press comes in only where the
-//! board has handed out the right to make one.
+//! Looking in from the same machine: what the panel shows, as JSON and as a picture; and the one thing
+//! that a button cannot say, a signed passkey. It owns no state. Until there is a login it answers on
+//! loopback only and not to pages of other sites, and a press comes in only where the board has handed
+//! out the right to make one.
 
 use std::future::Future;
 use std::io;
@@ -18,11 +19,12 @@ use crate::hardware::{DisplayHealth, Frame, RemoteButton};
 use crate::history::History;
 use crate::message::Seq;
 use crate::outbox::Pending;
-use crate::session::Link;
+use crate::session::{Handle, Link};
 
 mod answer;
 mod button;
 mod look;
+mod passkey;
 
 /// The largest body a request may have, in bytes.
 const BODY: usize = 4096;
@@ -38,6 +40,8 @@ pub struct States {
     pub inbox: watch::Receiver<Seq>,
     /// What waits in the outbox, and what was refused.
     pub outbox: watch::Receiver<Pending>,
+    /// Where a passkey is handed in; `None` while there is no session.
+    pub session: Option<Handle>,
     /// What became of the link; `None` while there is no store.
     pub history: Option<History>,
     /// The board's name.
@@ -101,6 +105,12 @@ fn router(states: States, button: Option<RemoteButton>) -> Router {
         .route("/status", get(look::status))
         .route("/screen.png", get(look::screen))
         .route("/events", get(look::events))
+        .route(
+            "/passkey",
+            get(passkey::request)
+                .post(passkey::hand_in)
+                .layer(DefaultBodyLimit::max(passkey::BODY)),
+        )
         .with_state(states);
     if let Some(button) = button {
         routes = routes.route("/button", post(button::press).with_state(button));

@@ -93,7 +93,7 @@ impl Condition {
             Link::WaitingTime => Condition::Down(What::WaitingTime),
             Link::Connecting { .. } => Condition::Down(What::Connecting),
             Link::RateLimited { .. } => Condition::Down(What::RateLimited),
-            Link::Linking(_) => Condition::Down(What::Linking),
+            Link::Linking(_) | Link::Passkey(_) => Condition::Down(What::Linking),
             Link::Resting => Condition::Down(What::Resting),
             // Whoever holds the button knows; who does not hears of a box that is not linked.
             Link::Resetting => Condition::Down(What::Linking),

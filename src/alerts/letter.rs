@@ -152,7 +152,11 @@ impl Writer<'_> {
         let mut text = String::new();
         match (notice.since, notice.at) {
             (Some(since), Some(at)) => {
-                let line = self.word("Desde", "Since");
+                // Of what is over, "since" would say too little.
+                let line = match notice.kind() {
+                    Kind::Normal => self.word("Estuvo fuera desde", "Away from"),
+                    _ => self.word("Desde", "Since"),
+                };
                 text.push_str(&format!("{line}: {}\n", self.local(since)));
                 if notice.kind() == Kind::Normal {
                     let line = self.word("Hasta", "Until");
@@ -174,19 +178,15 @@ impl Writer<'_> {
         let kind = Kind::try_from(count.kind).unwrap_or(Kind::Test);
         let head = says_of(self.settings.language, kind, 0).head;
         let at = |moment: Option<Moment>| moment.map(|at| self.local(at)).unwrap_or_default();
+        let (first, last) = (at(count.first), at(count.last));
         let times = match (self.settings.language, count.times) {
-            (Language::Es, 1) => format!("una vez más, {}", at(count.last)),
-            (Language::En, 1) => format!("once more, {}", at(count.last)),
-            (Language::Es, times) => format!(
-                "{times} veces más, de {} a {}",
-                at(count.first),
-                at(count.last)
-            ),
-            (Language::En, times) => format!(
-                "{times} times more, from {} to {}",
-                at(count.first),
-                at(count.last)
-            ),
+            (Language::Es, 1) => format!("una vez más, {last}"),
+            (Language::En, 1) => format!("once more, {last}"),
+            // Within one minute.
+            (Language::Es, times) if first == last => format!("{times} veces más, {last}"),
+            (Language::En, times) if first == last => format!("{times} more times, {last}"),
+            (Language::Es, times) => format!("{times} veces más, de {first} a {last}"),
+            (Language::En, times) => format!("{times} more times, from {first} to {last}"),
         };
         format!("{head}: {times}\n")
     }
@@ -203,7 +203,10 @@ impl Writer<'_> {
         if stamp.sure {
             clock
         } else {
-            format!("{} {clock}", self.word("más o menos", "about"))
+            match self.settings.language {
+                Language::Es => format!("{clock} (hora aproximada)"),
+                Language::En => format!("about {clock}"),
+            }
         }
     }
 

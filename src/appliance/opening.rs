@@ -74,7 +74,7 @@ pub async fn open(
 
 fn keep(config: &Config, flavor: Flavor) -> anyhow::Result<Kept> {
     let store = open_store(config, flavor)?;
-    let service = ServiceClock::default();
+    let service = ServiceClock::default().in_zone(config.time_zone.clone());
     Ok(Kept {
         inbox: Inbox::open(&store, config.inbox, service.clone()).context("opening the inbox")?,
         outbox: Outbox::open(&store, config.outbox, service.clone())

@@ -91,6 +91,7 @@ pub async fn wait(dir: &Path, clock: Clock, listener: TcpListener, face: &Face<'
         frames: face.frames.subscribe(),
         inbox,
         outbox,
+        session: None,
         history: None,
         board: face.settings.board.clone(),
         display: face.display.clone(),

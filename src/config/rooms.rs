@@ -50,8 +50,8 @@ pub fn outbox(top: &mut Section, faults: &mut Faults) -> outbox::Settings {
     settings
 }
 
-/// `[bot]`, and every `[[answer]]`.
-pub fn bot(top: &mut Section, faults: &mut Faults) -> bot::Settings {
+/// `[bot]`, and every `[[answer]]`; and the time zone, if one is named.
+pub fn bot(top: &mut Section, faults: &mut Faults) -> (bot::Settings, Option<TimeZone>) {
     let mut section = Section::new("bot", top.table("bot", faults));
     let mut settings = bot::Settings::new(bot::Rules::default());
     if let Some(age) = section.duration("max_age", faults) {
@@ -75,10 +75,11 @@ pub fn bot(top: &mut Section, faults: &mut Faults) -> bot::Settings {
             settings.takeover_after = after;
         }
     }
+    let mut named = None;
     let zone_at = section.offset("time_zone");
     if let Some(name) = section.text("time_zone", faults) {
         match TimeZone::get(&name) {
-            Ok(zone) => settings.time_zone = zone,
+            Ok(zone) => named = Some(zone),
             Err(_) => faults.note(
                 zone_at,
                 format!("this machine knows no time zone \"{name}\""),
@@ -87,8 +88,9 @@ pub fn bot(top: &mut Section, faults: &mut Faults) -> bot::Settings {
         }
     }
     section.finish(faults);
+    settings.time_zone = named.clone().unwrap_or(settings.time_zone);
     settings.rules = rules(top, faults);
-    settings
+    (settings, named)
 }
 
 fn rules(top: &mut Section, faults: &mut Faults) -> bot::Rules {

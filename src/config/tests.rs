@@ -247,6 +247,7 @@ fn what_the_example_calls_a_default_is_the_default() {
         "production_numbers =",
         "page =",
         "time_zone =",
+        "night =",
         "data_dir =",
     ];
     let text = switched_on(EXAMPLE);
@@ -273,4 +274,26 @@ fn the_takeover_comes_while_somebody_still_wants_an_answer() {
             "{found:#?}"
         );
     }
+}
+
+#[test]
+fn the_night_is_two_times_of_the_clock() {
+    let light = |text: &str| Config::parse(&format!("[panel]\n{text}\n")).map(|c| c.light);
+    assert_eq!(light("").unwrap(), Light::default());
+    let told = light("brightness = 60\nnight = \"22:00-06:30\"\nnight_brightness = 0").unwrap();
+    let time = |hour, minute| jiff::civil::time(hour, minute, 0, 0);
+    assert_eq!((told.day, told.dimmed), (60, 0));
+    assert_eq!(told.night, Some((time(22, 0), time(6, 30))));
+    for wrong in [
+        "\"22:00\"",
+        "\"25:00-06:00\"",
+        "\"06:00-06:00\"",
+        "\"late\"",
+    ] {
+        let found = faults(&format!("[panel]\nnight = {wrong}\n"));
+        assert!(found[0].starts_with("line 2: `night`"), "{found:#?}");
+        assert!(found[0].contains("22:00-06:00"), "{found:#?}");
+    }
+    let dark = faults("[panel]\nbrightness = 0\n");
+    assert!(dark[0].starts_with("line 2: `brightness`"), "{dark:#?}");
 }

@@ -150,7 +150,10 @@ impl Button {
             let due = due.into_iter().flatten().min();
             // The next one waits until the one before has been let go of and has settled.
             let idle = self.lift.is_none() && self.remote.deadline().is_none();
+            // What a finger did comes before what time has made of it: nobody may have listened
+            // for a while, and a hold that ended meanwhile is none.
             tokio::select! {
+                biased;
                 edge = receive(&mut self.edges) => {
                     let event = match (edge.key, edge.edge) {
                         (Key::Main, level) => self.physical.edge(level, edge.at),
@@ -174,12 +177,9 @@ impl Button {
                     if let Some(event) = self.physical.poll(now) {
                         return (Source::Physical, event);
                     }
-                    let lifted = self.lift.is_some_and(|lift| lift <= now);
-                    let event = if lifted {
-                        self.lift = None;
-                        self.remote.edge(Edge::Up, now)
-                    } else {
-                        self.remote.poll(now)
+                    let event = match self.lift.take_if(|lift| *lift <= now) {
+                        Some(lift) => self.remote.edge(Edge::Up, lift),
+                        None => self.remote.poll(now),
                     };
                     if let Some(event) = event {
                         return (Source::Remote, event);
@@ -238,6 +238,26 @@ mod tests {
         }
         use ButtonEvent::{Down, Press};
         assert_eq!(seen, [Down, Press, Down, Press]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_press_that_nobody_listened_to_for_seconds_is_still_a_press() {
+        use ButtonEvent::{Down, Press};
+        // Often, because what is ready at the same time could be taken in any order.
+        for _ in 0..50 {
+            let (mut button, edges) = Button::contact(Edge::Up);
+            edges.try_send(PhysicalEdge::now(Edge::Down)).unwrap();
+            assert_eq!(button.event().await.1, Down);
+            tokio::time::advance(Duration::from_millis(120)).await;
+            edges.try_send(PhysicalEdge::now(Edge::Up)).unwrap();
+            tokio::time::advance(Duration::from_secs(7)).await;
+            assert_eq!(button.event().await.1, Press);
+            let (mut button, remote) = Button::remote_only();
+            remote.press(Duration::from_millis(120)).unwrap();
+            assert_eq!(button.event().await.1, Down);
+            tokio::time::advance(Duration::from_secs(7)).await;
+            assert_eq!(button.event().await.1, Press);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,6 +16,8 @@ use crate::hardware::button::Key;
 
 /// A level that lasts no longer is the contact's chatter.
 const DEBOUNCE: Duration = Duration::from_millis(10);
+/// How often a button that is down is looked at.
+const LOOK: Duration = Duration::from_millis(500);
 /// How long to wait before looking again for a chip.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -60,10 +62,7 @@ fn request(profile: &ButtonProfile) -> io::Result<(AsyncRequest, Edge)> {
     };
     let refused = |error: gpiocdev::Error| refused(profile.line, &error);
     let lines = builder.request().map_err(refused)?;
-    let first = match lines.value(profile.line).map_err(refused)? {
-        Value::Active => Edge::Down,
-        Value::Inactive => Edge::Up,
-    };
+    let first = edge_of(lines.value(profile.line).map_err(refused)?);
     Ok((AsyncRequest::new(lines), first))
 }
 
@@ -95,18 +94,84 @@ async fn read(
         }
         return;
     };
-    match open.read_edge_event().await {
-        Ok(event) => {
-            if let Some((key, edge)) = meaning(profile, event.offset, event.kind)
-                && edges.try_send(PhysicalEdge::of(key, edge)).is_err()
-            {
-                tracing::debug!("nobody reads the button");
+    let error = follow(profile, open, edges).await;
+    tracing::warn!(%error, "the button went away; it is looked for again");
+    *lines = None;
+}
+
+/// Lines that are open.
+trait Lines {
+    /// The next edge, as the kernel tells it. Dropping the future loses nothing.
+    async fn edge(&self) -> io::Result<(u32, EdgeKind)>;
+
+    /// How a line is now.
+    fn level(&self, line: u32) -> io::Result<Edge>;
+}
+
+impl Lines for AsyncRequest {
+    async fn edge(&self) -> io::Result<(u32, EdgeKind)> {
+        let event = self.read_edge_event().await.map_err(io::Error::other)?;
+        Ok((event.offset, event.kind))
+    }
+
+    fn level(&self, line: u32) -> io::Result<Edge> {
+        let value = self.as_ref().value(line).map_err(io::Error::other)?;
+        Ok(edge_of(value))
+    }
+}
+
+/// Passes edges on until the lines fail. A button that is down is looked at now and then: the
+/// kernel keeps few edges, and none while the board sleeps, and one that was lost must not look
+/// like a finger that stays. While it is up nobody wakes.
+async fn follow(
+    profile: &ButtonProfile,
+    lines: &impl Lines,
+    edges: &mpsc::Sender<PhysicalEdge>,
+) -> io::Error {
+    let tell = |key, edge| {
+        if edges.try_send(PhysicalEdge::of(key, edge)).is_err() {
+            tracing::debug!("nobody reads the button");
+        }
+    };
+    let mut down = false;
+    loop {
+        let looked = async {
+            match down {
+                true => tokio::time::sleep(LOOK).await,
+                false => std::future::pending().await,
+            }
+        };
+        let told = tokio::select! {
+            told = lines.edge() => told.map(Some),
+            () = looked => lines.level(profile.line).map(|level| {
+                (level == Edge::Up).then_some((profile.line, EdgeKind::Falling))
+            }),
+        };
+        match told {
+            Ok(told) => {
+                let told = told.and_then(|(line, kind)| meaning(profile, line, kind));
+                if let Some((key, edge)) = told {
+                    if key == Key::Main {
+                        down = edge == Edge::Down;
+                    }
+                    tell(key, edge);
+                }
+            }
+            Err(error) => {
+                if down {
+                    // Whether the finger is still there cannot be known any more.
+                    tell(Key::Main, Edge::Up);
+                }
+                return error;
             }
         }
-        Err(error) => {
-            tracing::warn!(%error, "the button went away; it is looked for again");
-            *lines = None;
-        }
+    }
+}
+
+fn edge_of(value: Value) -> Edge {
+    match value {
+        Value::Active => Edge::Down,
+        Value::Inactive => Edge::Up,
     }
 }
 
@@ -129,7 +194,7 @@ fn meaning(profile: &ButtonProfile, line: u32, kind: EdgeKind) -> Option<(Key, E
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::hardware::profile;
+    use crate::hardware::{ButtonEvent, profile};
 
     #[test]
     fn lines_are_told_apart() {
@@ -148,5 +213,95 @@ mod tests {
         let mut button = open(&hat);
         let minute = Duration::from_secs(60);
         assert!(tokio::time::timeout(minute, button.event()).await.is_err());
+    }
+
+    /// Lines whose edges the test tells, and loses.
+    struct Wire {
+        edges: std::cell::RefCell<mpsc::Receiver<EdgeKind>>,
+        level: std::cell::Cell<Edge>,
+        looks: std::cell::Cell<u32>,
+    }
+
+    impl Lines for Wire {
+        async fn edge(&self) -> io::Result<(u32, EdgeKind)> {
+            let told = std::future::poll_fn(|context| self.edges.borrow_mut().poll_recv(context));
+            match told.await {
+                Some(kind) => Ok((21, kind)),
+                None => Err(io::Error::other("the chip is gone")),
+            }
+        }
+
+        fn level(&self, _: u32) -> io::Result<Edge> {
+            self.looks.set(self.looks.get() + 1);
+            Ok(self.level.get())
+        }
+    }
+
+    fn wire(level: Edge) -> (Wire, mpsc::Sender<EdgeKind>) {
+        let (tell, edges) = mpsc::channel(8);
+        let wire = Wire {
+            edges: edges.into(),
+            level: level.into(),
+            looks: 0.into(),
+        };
+        (wire, tell)
+    }
+
+    /// What a person is taken to have meant within ten seconds.
+    async fn meant(wire: &Wire) -> Vec<ButtonEvent> {
+        let profile = profile("lcd-hat-1in3").unwrap().button.unwrap();
+        let (mut button, edges) = Button::contact(Edge::Up);
+        let mut seen = Vec::new();
+        let ten = tokio::time::sleep(Duration::from_secs(10));
+        tokio::select! {
+            () = ten => {}
+            _ = async {
+                follow(&profile, wire, &edges).await;
+                std::future::pending::<()>().await;
+            } => {}
+            () = async {
+                loop {
+                    let (_, event) = button.event().await;
+                    seen.push(match event {
+                        ButtonEvent::Holding { .. } => ButtonEvent::Stuck,
+                        event => event,
+                    });
+                }
+            } => {}
+        }
+        seen
+    }
+
+    /// Stands for the ring that fills, whose times differ.
+    const RING: ButtonEvent = ButtonEvent::Stuck;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_finger_whose_lifting_was_lost_does_not_unlink_the_box() {
+        let (wire, tell) = wire(Edge::Up);
+        tell.try_send(EdgeKind::Rising).unwrap();
+        let seen = meant(&wire).await;
+        assert_eq!(seen.first(), Some(&ButtonEvent::Down));
+        assert!(!seen.contains(&ButtonEvent::Held), "{seen:?}");
+        assert!(wire.looks.get() <= 2, "an idle button is not looked at");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_finger_that_stays_unlinks_it() {
+        let (wire, tell) = wire(Edge::Down);
+        tell.try_send(EdgeKind::Rising).unwrap();
+        let seen = meant(&wire).await;
+        assert_eq!(seen, [ButtonEvent::Down, RING, ButtonEvent::Held]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_chip_that_goes_while_the_button_is_held_cancels_the_hold() {
+        let (wire, tell) = wire(Edge::Down);
+        tell.try_send(EdgeKind::Rising).unwrap();
+        let unplug = async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            drop(tell);
+        };
+        let (seen, ()) = tokio::join!(meant(&wire), unplug);
+        assert_eq!(seen, [ButtonEvent::Down, RING, ButtonEvent::Cancelled]);
     }
 }

@@ -17,6 +17,9 @@ use epd_waveshare::prelude::{RefreshLut, WaveshareDisplay};
 use super::wire::{SpiWire, Wire, failed};
 use super::{Display, Frame};
 
+#[cfg(test)]
+mod tests;
+
 /// Dots, in the controller's own orientation.
 const WIDTH: u32 = 122;
 /// Dots, in the controller's own orientation.
@@ -356,7 +359,7 @@ impl<P: Paper> Display for EPaper<P> {
             return Err(io::Error::other("a picture of another size"));
         }
         let dots = self.dots(frame);
-        let code = frame.code.is_some();
+        let code = frame.secret;
         let before = self.shown.take();
         if let Some(before) = &before
             && before.dots == dots

@@ -20,6 +20,11 @@ pub struct Frame {
     pub code: Option<CodeArea>,
     /// It may stand for days: a glass that wears out shows it dimmed.
     pub calm: bool,
+    /// It shows what must not outlive it, not even as a ghost.
+    pub secret: bool,
+    /// How bright the glass is to be, in hundredths; 0 is dark. What has no light of its own
+    /// knows nothing of it.
+    pub light: u8,
     width: u32,
     height: u32,
     rgb: Vec<u8>,
@@ -57,6 +62,8 @@ impl Frame {
             screen: "",
             code: None,
             calm: false,
+            secret: false,
+            light: 100,
             width: size.width,
             height: size.height,
             rgb: pixel.repeat(pixels),

@@ -1,6 +1,7 @@
 //! Whatever display the kernel drives, as the file it offers: pixels are written where they
 //! belong. No other program may draw there; the profile says how the console is kept off.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Range;
@@ -11,6 +12,7 @@ use embedded_graphics::geometry::{OriginDimensions, Size};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
 
 use super::changes::{Patch, changes};
+use super::light::{self, Backlight, darkened};
 use super::{Display, Frame};
 
 /// Where the kernel describes its framebuffers.
@@ -106,6 +108,8 @@ pub struct Framebuffer {
     /// Where the picture begins.
     corner: (u32, u32),
     shown: Option<Frame>,
+    /// Where the kernel can dim it.
+    backlight: Option<Backlight>,
 }
 
 impl Framebuffer {
@@ -139,7 +143,14 @@ impl Framebuffer {
             scale,
             corner,
             shown: None,
+            backlight: None,
         })
+    }
+
+    /// With a backlight, if there is one: of a display on HDMI only the pictures can be dimmed.
+    #[must_use]
+    pub fn lit_by(self, backlight: Option<Backlight>) -> Self {
+        Self { backlight, ..self }
     }
 
     fn encode(&self, colour: Rgb888, into: &mut Vec<u8>) {
@@ -240,16 +251,24 @@ impl Display for Framebuffer {
         if before.is_none() {
             self.dark()?;
         }
-        for patch in changes(before.as_ref(), frame) {
-            self.send(patch, frame)?;
+        let frame = match &self.backlight {
+            Some(_) => Cow::Borrowed(frame),
+            None => darkened(frame),
+        };
+        for patch in changes(before.as_ref(), &frame) {
+            self.send(patch, &frame)?;
         }
-        self.shown = Some(frame.clone());
+        if let Some(backlight) = &mut self.backlight {
+            backlight.set(frame.light)?;
+        }
+        self.shown = Some(frame.into_owned());
         Ok(())
     }
 
     fn rest(&mut self) -> io::Result<()> {
         self.shown = None;
-        self.dark()
+        self.dark()?;
+        self.backlight.as_mut().map_or(Ok(()), Backlight::leave)
     }
 }
 
@@ -258,6 +277,11 @@ pub fn picture(sysfs: &Path, device: &Path) -> Option<Size> {
     Geometry::read(sysfs, device)
         .ok()
         .map(|geometry| geometry.picture())
+}
+
+/// The backlight of the kernel's only display that has one.
+pub fn backlight() -> Option<Backlight> {
+    Backlight::find(Path::new(light::SYSFS))
 }
 
 /// Where the kernel describes its framebuffers.
@@ -338,6 +362,32 @@ mod tests {
         assert!(bytes[..64].iter().all(|byte| *byte == 7), "more than it");
         assert!(bytes[64..].iter().all(|byte| *byte != 7), "it alone");
         assert_eq!(&bytes[124..127], &[0, 0, 255]);
+    }
+
+    #[test]
+    fn less_light_is_a_darker_picture_unless_the_kernel_has_a_backlight() {
+        let dir = machine("U:8x4p-0", "32", 32, 4);
+        let device = dir.path().join("dev/fb0");
+        let mut frame = Frame::new(Size::new(8, 4), Rgb888::WHITE);
+        frame.light = 50;
+        let shows = |display: &mut Framebuffer, grey: u8| {
+            display.present(&frame).unwrap();
+            let bytes = std::fs::read(&device).unwrap();
+            assert!(bytes.chunks(4).all(|pixel| pixel[..3] == [grey; 3]));
+        };
+        let open = || Framebuffer::open(dir.path(), &device, Size::new(8, 4)).unwrap();
+        shows(&mut open(), 127);
+        let lamp = dir.path().join("class/lamp");
+        std::fs::create_dir_all(&lamp).unwrap();
+        for (name, value) in [("max_brightness", "200"), ("brightness", "200")] {
+            std::fs::write(lamp.join(name), value).unwrap();
+        }
+        let told = || std::fs::read_to_string(lamp.join("brightness")).unwrap();
+        let mut lit = open().lit_by(Backlight::find(&dir.path().join("class")));
+        shows(&mut lit, 255);
+        assert_eq!(told(), "100");
+        lit.rest().unwrap();
+        assert_eq!(told(), "200");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use mipidsi::models::Model;
 use mipidsi::options::{ColorInversion, ColorOrder, Orientation, Rotation};
 
 use super::changes::{Patch, changes};
+use super::light::darkened;
 use super::profile::DisplayProfile;
 use super::wire::{SpiWire, failed};
 use super::{Display, Frame};
@@ -159,12 +160,14 @@ where
             return Err(io::Error::other("a picture of another size"));
         }
         let before = self.shown.take();
-        for patch in changes(before.as_ref(), frame) {
-            self.send(patch, frame)?;
+        let frame = darkened(frame);
+        for patch in changes(before.as_ref(), &frame) {
+            self.send(patch, &frame)?;
         }
-        self.shown = Some(frame.clone());
         // Not before there is something to see: the memory holds noise, or an old picture.
-        self.light(true)
+        self.light(frame.light > 0)?;
+        self.shown = Some(frame.into_owned());
+        Ok(())
     }
 
     fn rest(&mut self) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! OLEDs of 128x64 dots, SSD1306 and SH1106, on I2C or SPI. A lit dot wears out: a picture that
-//! may stand for days is shown dimmed.
+//! may stand for days is shown dimmed. Contrast is their light: less of it by night, and none is a
+//! display that is switched off.
 
 use std::io;
 
@@ -23,8 +24,12 @@ const PAGE: u32 = 8;
 const LIT: u8 = 127;
 /// The SH1106 has 132 columns, and the glass is in the middle of them.
 const COLUMN: u8 = 2;
+/// Contrast of an SSD1306 that is looked at, as its driver's authors found it good.
+const SSD1306: u8 = 0x5F;
 /// Contrast of an SH1106 that is looked at, and of one that rests.
-const CONTRAST: (u8, u8) = (0x80, 0x08);
+const SH1106: (u8, u8) = (0x80, 0x08);
+/// As bright as it can be, in hundredths.
+const FULL: u8 = 100;
 
 fn said(error: DisplayError) -> io::Error {
     failed("the display")(&error)
@@ -39,6 +44,17 @@ fn check(frame: &Frame) -> io::Result<()> {
         SIZE => Ok(()),
         _ => Err(io::Error::other("a picture of another size")),
     }
+}
+
+/// What of a picture is no dot: whether it may stand for days, and how bright it is to be.
+fn glow(frame: &Frame) -> (bool, u8) {
+    (frame.calm, frame.light.min(FULL))
+}
+
+/// Between `least` and `most`, by hundredths.
+fn contrast(least: u8, most: u8, light: u8) -> u8 {
+    let more = u32::from(most - least) * u32::from(light) / u32::from(FULL);
+    least + u8::try_from(more).unwrap_or(0)
 }
 
 /// An SSD1306.
@@ -81,12 +97,13 @@ impl<W: Wire + Send> Display for Ssd1306<W> {
             }
         }
         self.panel.flush().map_err(said)?;
-        if before.is_none_or(|old| old.calm != frame.calm) {
-            let brightness = match frame.calm {
-                true => Brightness::DIMMEST,
-                false => Brightness::NORMAL,
+        if before.is_none_or(|old| glow(&old) != glow(frame)) {
+            let brightness = match glow(frame) {
+                (true, _) => Brightness::DIMMEST,
+                (false, light) => Brightness::custom(2, contrast(0, SSD1306, light)),
             };
             self.panel.set_brightness(brightness).map_err(said)?;
+            self.panel.set_display_on(frame.light > 0).map_err(said)?;
         }
         self.shown = Some(frame.clone());
         Ok(())
@@ -103,8 +120,8 @@ impl<W: Wire + Send> Display for Ssd1306<W> {
 /// An SH1106.
 pub struct Sh1106<W: Wire> {
     panel: DisplayProperties<Sh1106_128_64, Plug<W>>,
-    /// What is on the glass, a byte for eight dots, and whether it is dimmed.
-    shown: Option<(Vec<u8>, bool)>,
+    /// What is on the glass, a byte for eight dots, and how it glows.
+    shown: Option<(Vec<u8>, (bool, u8))>,
 }
 
 impl<W: Wire> Sh1106<W> {
@@ -158,14 +175,16 @@ impl<W: Wire + Send> Display for Sh1106<W> {
             .collect();
         let before = self.shown.take();
         self.send(before.as_ref().map(|(old, _)| old.as_slice()), &bytes)?;
-        if before.is_none_or(|(_, calm)| calm != frame.calm) {
-            let contrast = match frame.calm {
-                true => CONTRAST.1,
-                false => CONTRAST.0,
+        let glows = glow(frame);
+        if before.is_none_or(|(_, before)| before != glows) {
+            let contrast = match glows {
+                (true, _) => SH1106.1,
+                (false, light) => contrast(SH1106.1, SH1106.0, light),
             };
             at_once(self.panel.set_contrast(contrast))?;
+            at_once(self.panel.display_on(frame.light > 0))?;
         }
-        self.shown = Some((bytes, frame.calm));
+        self.shown = Some((bytes, glows));
         Ok(())
     }
 

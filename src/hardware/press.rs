@@ -102,13 +102,26 @@ impl ButtonMachine {
         (Self { timing, state, raw }, event)
     }
 
-    /// Takes an edge in. Edges that repeat the level, as after lost ones, change nothing.
+    /// Takes an edge in. An opening that repeats changes nothing. A closing that does says that an
+    /// opening was lost: whatever was held is held from now on.
     pub fn edge(&mut self, edge: Edge, at: Instant) -> Option<ButtonEvent> {
+        if (self.raw.0, edge) == (Edge::Down, Edge::Down) {
+            return self.again(at);
+        }
         let due = self.poll(at);
         if self.raw.0 != edge {
             self.raw = (edge, Some(at));
         }
         due.or_else(|| self.settle(at))
+    }
+
+    fn again(&mut self, at: Instant) -> Option<ButtonEvent> {
+        let before = std::mem::replace(&mut self.state, State::Touched { since: at });
+        self.raw = (Edge::Down, Some(at));
+        match before {
+            State::Touched { .. } | State::Pressed { .. } => None,
+            State::Up | State::Holding { .. } | State::Ignored => Some(ButtonEvent::Down),
+        }
     }
 
     /// Tells what the mere passing of time has meant. Call it at [`Self::deadline`].
@@ -305,6 +318,27 @@ mod tests {
         assert!(matches!(holding, Some(ButtonEvent::Holding { .. })));
         let woken = machine.poll(start + Duration::from_secs(3600));
         assert_eq!(woken, Some(ButtonEvent::Cancelled));
+    }
+
+    #[test]
+    fn a_lost_opening_makes_no_hold_of_two_presses() {
+        // Pressed at once, let go unheard, and pressed again after three seconds.
+        let edges = [(0, Down), (3000, Down), (3100, Up)];
+        let seen = play(Up, &edges, 9000);
+        assert_eq!(kinds(&seen), ["down", "holding", "down", "press"]);
+        let edges = [(0, Down), (3000, Down)];
+        let seen = play(Up, &edges, 9000);
+        assert_eq!(kinds(&seen), ["down", "holding", "down", "holding", "held"]);
+        assert_eq!(seen[4].0, 8000);
+    }
+
+    #[test]
+    fn a_button_that_woke_up_with_a_lost_opening_takes_the_next_press() {
+        let edges = [(0, Down), (20_000, Down), (20_100, Up)];
+        let seen = play(Up, &edges, 30_000);
+        assert_eq!(kinds(&seen), ["down", "holding", "held", "down", "press"]);
+        let seen = play(Down, &[(8000, Down), (8100, Up)], 9000);
+        assert_eq!(kinds(&seen), ["stuck", "down", "press"]);
     }
 
     #[test]

@@ -161,7 +161,8 @@ impl Profile {
     pub fn glass(&self) -> Glass {
         let display = &self.display;
         let paper = matches!(display.driver, Driver::Epd2in13 | Driver::Epd2in13V3);
-        let mono = paper || matches!(display.driver, Driver::Ssd1306 | Driver::Sh1106);
+        let oled = matches!(display.driver, Driver::Ssd1306 | Driver::Sh1106);
+        let mono = paper || oled;
         let glass = Glass::colour(display.size);
         Glass {
             depth: if mono { Depth::Mono } else { Depth::Colour },
@@ -169,6 +170,7 @@ impl Profile {
                 .pitch
                 .map_or(glass.least_module, |pitch| MODULE.div_ceil(pitch)),
             countdown: !paper,
+            wears: oled,
             ..glass
         }
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use embedded_graphics::geometry::{OriginDimensions, Size};
+use embedded_graphics::geometry::OriginDimensions;
 use tokio::sync::watch;
 
 use super::drive::tend;
@@ -13,12 +13,14 @@ use super::profile::{Bus, Driver, Profile};
 use super::wired::Reopened;
 use super::{Depth, Display, DisplayHealth, Frame, names, profile};
 use crate::panel::draw::draw;
-use crate::panel::screen::Countdown;
 use crate::panel::tests::scan;
 use crate::panel::{Language, Look, Screen, samples};
 
+mod bus;
+mod camera;
 mod fake;
 mod glass;
+mod scanning;
 
 use fake::{Fake, one_bit, rounded};
 use glass::Controller;
@@ -69,31 +71,6 @@ fn assert_shown(name: &str, fake: &Fake, frame: &Frame, depth: Depth) {
     }
 }
 
-/// The screens with a code at every second of its life.
-fn ticking(profile: &Profile, of: u32) -> Vec<Frame> {
-    let look = look(profile);
-    let (_, sample) = samples()
-        .into_iter()
-        .find(|(n, _)| *n == "linking")
-        .unwrap();
-    let Screen::Linking { qr, .. } = sample else {
-        panic!("not the screen that was asked for")
-    };
-    (1..=of)
-        .rev()
-        .map(|seconds| {
-            let (qr, left) = (qr.clone(), Countdown { seconds, of });
-            let maybe_full = false;
-            let screen = Screen::Linking {
-                qr,
-                left,
-                maybe_full,
-            };
-            draw(&screen, &look).frame
-        })
-        .collect()
-}
-
 #[test]
 fn every_wired_board_shows_a_code_that_scans_or_falls_back() {
     let mut fell_back = Vec::new();
@@ -127,56 +104,6 @@ fn every_wired_board_shows_a_code_that_scans_or_falls_back() {
         assert_eq!(scan(&fake.picture(profile.display.size)), None);
     }
     assert_eq!(fell_back, ["oled-hat-1in3", "oled-0in96"]);
-}
-
-#[test]
-fn a_second_of_countdown_is_less_than_three_hundredths_of_a_frame() {
-    let profile = profile("lcd-hat-1in3").unwrap();
-    let fake = fake(&profile);
-    let mut display = fake.open(&profile.display).unwrap();
-    fake.count();
-    let whole = 240 * 240 * 2;
-    for of in [20, 60] {
-        let ticks = ticking(&profile, of);
-        display.present(&picture("starting", &profile)).unwrap();
-        display.present(&ticks[0]).unwrap();
-        fake.count();
-        for (at, frame) in ticks.iter().enumerate().skip(1) {
-            display.present(frame).unwrap();
-            let sent = fake.count();
-            assert!(sent > 0, "tick {at} of {of}");
-            assert!(sent * 100 < whole * 3, "tick {at} of {of}: {sent} bytes");
-            assert_shown("a tick", &fake, frame, Depth::Colour);
-        }
-    }
-}
-
-#[test]
-fn a_whole_picture_takes_little_more_than_its_own_bytes_and_an_idle_one_none() {
-    for (name, profile) in wired() {
-        let fake = fake(&profile);
-        let mut display = fake.open(&profile.display).unwrap();
-        fake.count();
-        let online = picture("online", &profile);
-        display.present(&online).unwrap();
-        let Size { width, height } = profile.display.size;
-        let needed = match profile.display.driver {
-            Driver::St7789 | Driver::St7735s => width * height * 2,
-            Driver::Ssd1306 | Driver::Sh1106 => width * height / 8,
-            // Sixteen bytes a row; the newer driver keeps a second copy to compare with.
-            Driver::Epd2in13 => 250 * 16,
-            _ => 250 * 16 * 2,
-        };
-        let sent = fake.count();
-        assert!(
-            sent * 10 <= needed as usize * 13,
-            "{name}: {sent} of {needed}"
-        );
-        for _ in 0..100 {
-            display.present(&online).unwrap();
-        }
-        assert_eq!(fake.count(), 0, "{name}");
-    }
 }
 
 #[test]

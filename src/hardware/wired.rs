@@ -165,11 +165,10 @@ fn attach(profile: &DisplayProfile, size: Size) -> io::Result<Box<dyn Display>> 
             let i2c = I2cdev::new(node).map_err(|error| named(&error))?;
             on_i2c(profile, i2c, *address)
         }
-        Bus::File(device) => Ok(Box::new(Framebuffer::open(
-            &framebuffer::sysfs(),
-            device,
-            size,
-        )?)),
+        Bus::File(device) => {
+            let open = Framebuffer::open(&framebuffer::sysfs(), device, size)?;
+            Ok(Box::new(open.lit_by(framebuffer::backlight())))
+        }
         Bus::None => Err(unfit("this board has no display")),
     }
 }

@@ -7,7 +7,7 @@ use super::log::Event;
 use super::stamp::Stamp;
 use super::words::{Cause, Did, What};
 use crate::session::Link;
-use crate::session::link::{LinkTrouble, Remover, StopReason};
+use crate::session::link::{LinkTrouble, Passkey, Remover, StopReason};
 
 /// What has been seen of the link so far, as far as it matters for what comes next.
 #[derive(Debug, Default)]
@@ -67,10 +67,23 @@ impl Seen {
                 match linking.trouble {
                     None => event,
                     Some(LinkTrouble::NotMultidevice) => event.because(Cause::NotMultidevice),
-                    Some(LinkTrouble::PasskeyWanted) => event.because(Cause::PasskeyWanted),
+                    Some(LinkTrouble::PasskeyRefused) => Event::new(What::Linking)
+                        .because(Cause::PasskeyRefused)
+                        .so(Did::StaysAway),
+                    Some(LinkTrouble::PasskeyLate) => Event::new(What::Linking)
+                        .because(Cause::PasskeyLate)
+                        .so(Did::StaysAway),
                     Some(LinkTrouble::Refused) => event.because(Cause::LinkRefused),
                 }
             }
+            // What lies between is the same story.
+            Link::Passkey(Passkey::Checking { .. }) => return None,
+            Link::Passkey(Passkey::Wanted(_)) => Event::new(What::Linking)
+                .because(Cause::PasskeyWanted)
+                .so(Did::WaitsForPasskey),
+            Link::Passkey(Passkey::Compare(_)) => Event::new(What::Linking)
+                .because(Cause::PasskeyGiven)
+                .so(Did::ShowsCodes),
             Link::Resting => Event::new(What::Resting).so(Did::StaysAway),
             Link::Online(_) => Event::new(What::Online),
             Link::Conflict { next_try } => Event {

@@ -146,6 +146,15 @@ words! {
         /// The number is for production boxes, and this is none.
         ProductionNumber = 20, "production_number", "ese número es de producción",
             "that number is for production";
+        /// It did not hold, or the phone did not accept it.
+        PasskeyRefused = 21, "passkey_refused", "WhatsApp no aceptó la clave de acceso",
+            "WhatsApp did not accept the passkey";
+        /// Ten minutes went by.
+        PasskeyLate = 22, "passkey_late", "nadie dio la clave de acceso a tiempo",
+            "nobody gave the passkey in time";
+        /// The service accepted it.
+        PasskeyGiven = 23, "passkey_given", "WhatsApp aceptó la clave de acceso",
+            "WhatsApp accepted the passkey";
     }
 }
 
@@ -171,6 +180,9 @@ words! {
         /// Keeps drafts to new chats.
         HoldsBack = 8, "holds_back", "espera antes de escribir a desconocidos",
             "it waits before it writes to strangers";
+        /// Somebody is to hand it in.
+        WaitsForPasskey = 10, "waits_for_passkey", "espera la clave por su página",
+            "it waits for it at its own page";
         /// The primary of production, after a pause.
         TakesBack = 9, "takes_back", "recupera el vínculo solo, más tarde",
             "it takes the link back by itself, later";

@@ -4,7 +4,7 @@
 
 use prost::Message as _;
 
-use super::Inbox;
+use super::{Inbox, record};
 use crate::message::Seq;
 use crate::store::{Batch, StoreError};
 
@@ -34,13 +34,25 @@ impl Inbox {
             return Ok(false);
         }
         let changed = known.is_some();
+        let mut batch = Batch::default();
+        let mut behind = 0;
+        if changed {
+            let mut meta = self.meta()?;
+            behind = meta.last;
+            // How busy another account was is not the business of who is linked now.
+            meta.received = None;
+            batch.put(&self.0.meta, record::META, meta.bytes());
+        }
         let account = Account {
             number: number.to_owned(),
-            behind: if changed { self.meta()?.last } else { 0 },
+            behind,
         };
-        let mut batch = Batch::default();
         batch.put(&self.0.account, KEY, account.encode_to_vec());
         self.0.log.apply(batch)?;
+        if changed {
+            // Nothing new arrived, and yet who counts has to look again.
+            self.0.last.send_modify(|_| ());
+        }
         Ok(changed)
     }
 

@@ -9,17 +9,23 @@
 //! leaves unanswered.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::daily::Day;
 use crate::message::ServerTime;
 
 /// The service's clock. Cheap to clone; clones share what they learn.
 #[derive(Clone, Debug)]
 pub struct ServiceClock {
     reading: Arc<Mutex<Option<Reading>>>,
+    sure: Arc<watch::Sender<bool>>,
     wall: fn() -> ServerTime,
+    zone: TimeZone,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +50,16 @@ impl ServiceClock {
     pub fn new(wall: fn() -> ServerTime) -> Self {
         Self {
             reading: Arc::default(),
+            sure: Arc::default(),
             wall,
+            zone: TimeZone::UTC,
         }
+    }
+
+    /// With days that begin at midnight in this zone; otherwise they do in UTC.
+    #[must_use]
+    pub fn in_zone(self, zone: TimeZone) -> Self {
+        Self { zone, ..self }
     }
 
     /// The service said that it is at least this late. `live` when it spoke of the present: a
@@ -65,6 +79,10 @@ impl ServiceClock {
                 });
             }
         }
+        let sure = reading.is_some_and(|reading| reading.sure);
+        drop(reading);
+        self.sure
+            .send_if_modified(|before| !std::mem::replace(before, sure) && sure);
     }
 
     /// The best estimate of the service's present.
@@ -92,6 +110,38 @@ impl ServiceClock {
     pub fn sure(&self) -> Option<ServerTime> {
         let reading = (*self.lock())?;
         reading.sure.then(|| reading.at(Instant::now()))
+    }
+
+    /// Becomes `true` once [`Self::sure`] has an answer.
+    pub fn watch(&self) -> watch::Receiver<bool> {
+        self.sure.subscribe()
+    }
+
+    /// The day it is in this clock's zone, where the time is sure.
+    pub fn today(&self) -> Option<Day> {
+        self.day_of(self.sure()?)
+    }
+
+    /// How long today lasts, where the time is sure.
+    pub fn rest_of_day(&self) -> Option<Duration> {
+        let now = self.local()?;
+        let midnight = now.tomorrow().ok()?.start_of_day().ok()?;
+        let left = midnight.timestamp().duration_since(now.timestamp());
+        Duration::try_from(left).ok()
+    }
+
+    /// The day that a moment is of.
+    pub(super) fn day_of(&self, time: ServerTime) -> Option<Day> {
+        self.zoned(time).map(|then| Day::of(then.date()))
+    }
+
+    fn local(&self) -> Option<Zoned> {
+        self.zoned(self.sure()?)
+    }
+
+    fn zoned(&self, time: ServerTime) -> Option<Zoned> {
+        let time = Timestamp::from_second(time.0).ok()?;
+        Some(time.to_zoned(self.zone.clone()))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Reading>> {

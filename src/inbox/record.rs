@@ -3,6 +3,7 @@
 
 use prost::Message;
 
+use super::Daily;
 use crate::message::{Body, ChatId, Incoming, MessageId, Sender, Seq, ServerTime};
 
 /// The version this program writes. A greater one is left alone as unreadable.
@@ -34,6 +35,9 @@ pub(super) struct Meta {
     /// The newest [`ServerTime`] seen.
     #[prost(int64, tag = "6")]
     pub newest: i64,
+    /// Messages of others, by the day on which they arrived.
+    #[prost(message, optional, tag = "7")]
+    pub received: Option<Daily>,
 }
 
 impl Meta {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use prost::Message;
 
 use super::record::{self, Gone, KeyRow, Meta, Record};
-use super::{Inner, is_older, names};
+use super::{Inner, counts, is_older, names};
 use crate::message::{Seq, ServerTime};
 use crate::store::{Batch, Space, StoreError};
 
@@ -74,16 +74,22 @@ pub(super) fn prune(
         .forget(oldest.unwrap_or(Seq(meta.last)), changes)
 }
 
-/// Counts what is there, for a log whose own count is unreadable.
-pub(super) fn recount(messages: &Space, gone: &Space) -> Result<Meta, StoreError> {
+/// Counts what is there, for a log whose own count is unreadable. When a message arrived is not
+/// kept with it: it counts for the day on which it was sent.
+pub(super) fn recount(inner: &Inner) -> Result<Meta, StoreError> {
     tracing::error!("the inbox's count is unreadable; counting its messages");
     let mut meta = Meta::fresh();
-    each(messages, |key, value| {
-        let at = Record::read(value).map_or(0, |r| r.into_incoming().sent_at.0);
-        meta.grow(value.len(), ServerTime(at));
+    each(&inner.messages, |key, value| {
+        let message = Record::read(value).map(Record::into_incoming);
+        let at = message.as_ref().map_or(ServerTime(0), |m| m.sent_at);
+        meta.grow(value.len(), at);
         meta.last = record::seq(key).map_or(meta.last, |seq| seq.0);
+        if message.is_some_and(|message| counts(&message)) {
+            let daily = meta.received.get_or_insert_default();
+            daily.add(1, inner.clock.day_of(at));
+        }
     })?;
-    each(gone, |_, _| meta.gone += 1)?;
+    each(&inner.gone, |_, _| meta.gone += 1)?;
     Ok(meta)
 }
 

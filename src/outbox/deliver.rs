@@ -1,4 +1,4 @@
-//! The task that sends what is pending, while the link is online. Without anything pending, or
+//! The task that hands what is pending to the session, while the link is online. Without anything pending, or
 //! without a link, it sleeps until that changes: it has no tick.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::plan::{Plan, Waiting};
 use super::record::{self, QueueRow, State};
 use super::{Outbox, Settings};
 use crate::message::{ChatId, Draft, MessageId};
-use crate::session::{Handle, Link, SendError};
+use crate::session::{Handle, Link, Release, SendError};
 use crate::store::{Batch, StoreError};
 use crate::waiting::until;
 
@@ -91,12 +91,11 @@ impl Outbox {
 
     pub(super) fn plan(&self, now: Instant) -> Result<Plan, StoreError> {
         let live = self.live();
-        let durable = live.durable;
         let mut from = Vec::new();
         let mut page = Vec::new().into_iter();
         let queue = std::iter::from_fn(|| {
             loop {
-                let Some((key, value)) = page.next() else {
+                let Some((_, value)) = page.next() else {
                     let rows = match self.0.queue.scan(&from, PAGE) {
                         Ok(rows) => rows,
                         Err(error) => return Some(Err(error)),
@@ -106,9 +105,6 @@ impl Outbox {
                     page = rows.into_iter();
                     continue;
                 };
-                if record::order(&key).is_none_or(|order| order > durable) {
-                    return None;
-                }
                 if let Some(row) = QueueRow::read(&value) {
                     return Some(Ok(Waiting {
                         id: MessageId(row.id),
@@ -123,11 +119,11 @@ impl Outbox {
     }
 
     async fn send(&self, id: &MessageId, session: &Handle) -> Result<(), StoreError> {
-        let Some(draft) = self.take_off(id)? else {
+        let Some((draft, release)) = self.take_off(id)? else {
             return Ok(());
         };
         let chat = draft.chat.clone();
-        let sent = timeout(SEND_TIMEOUT, session.send(draft)).await;
+        let sent = timeout(SEND_TIMEOUT, session.send(draft, release)).await;
         let sent = sent.unwrap_or_else(|_| Err(SendError::Interrupted("no answer".to_owned())));
         let now = Instant::now();
         match sent {
@@ -156,8 +152,9 @@ impl Outbox {
         }
     }
 
-    /// The draft, marked as in flight. `None` when it was settled meanwhile, or is too old.
-    pub(super) fn take_off(&self, id: &MessageId) -> Result<Option<Draft>, StoreError> {
+    /// The draft, marked as in flight, and what it has to wait for. `None` when it was settled
+    /// meanwhile, or is too old.
+    pub(super) fn take_off(&self, id: &MessageId) -> Result<Option<(Draft, Release)>, StoreError> {
         let mut live = self.live();
         let entry = self.entry(id)?;
         let Some(entry) = entry.filter(|entry| entry.state() == State::Pending) else {
@@ -170,11 +167,17 @@ impl Outbox {
         }
         live.flights
             .take_off(id, Instant::now(), self.0.settings.ack_timeout);
-        Ok(Some(Draft {
+        let release = if entry.order > live.durable {
+            Release::new(self.0.synced.subscribe(), live.written)
+        } else {
+            Release::at_once()
+        };
+        let draft = Draft {
             id: id.clone(),
             chat: ChatId::new(entry.chat),
             text: entry.text,
-        }))
+        };
+        Ok(Some((draft, release)))
     }
 
     /// Notes that the box has written to a chat; forgets the longest known one beyond the bound.

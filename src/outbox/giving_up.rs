@@ -36,10 +36,19 @@ impl Outbox {
         }
         // Last, so that a crash before it begins again.
         let mut batch = Batch::default();
+        let mut meta = self.meta()?;
+        let counted = meta.answered.take().is_some();
+        if counted {
+            batch.put(&self.0.meta, record::META, meta.bytes());
+        }
         batch.put(&self.0.meta, record::ACCOUNT, number);
         self.0.log.apply(batch)?;
         drop(live);
         self.publish()?;
+        if counted {
+            // The counts may be the same, and yet who counts by the day has to look again.
+            self.0.pending.send_modify(|_| ());
+        }
         Ok(true)
     }
 

@@ -33,6 +33,8 @@ impl Outbox {
         let taken = |state: State| state.rank() >= State::Sent.rank();
         if taken(next) && !taken(before) {
             meta.sent += 1;
+            let daily = meta.answered.get_or_insert_default();
+            daily.add(1, self.0.clock.today());
             meta.limited = false;
         }
         if next == State::Failed && refusal::is_limit(&entry.code) {

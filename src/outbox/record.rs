@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use prost::Message;
 
+use crate::inbox::Daily;
 use crate::message::{Delivery, Draft, ServerTime};
 
 /// The version this program writes. A greater one is left alone as unreadable.
@@ -48,6 +49,9 @@ pub(super) struct Meta {
     /// See [`super::Pending::limited`].
     #[prost(bool, tag = "11")]
     pub limited: bool,
+    /// Taken by the service, by the day on which it told so.
+    #[prost(message, optional, tag = "12")]
+    pub answered: Option<Daily>,
 }
 
 impl Meta {

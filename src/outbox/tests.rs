@@ -208,22 +208,6 @@ async fn after_a_reset_the_queue_is_empty() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_before_it_is_durable() {
-    let disk = Disk::new();
-    let store = disk.open();
-    let outbox = open(&store);
-    let mut batch = Batch::default();
-    let staged = outbox.stage(&[draft(1, "A")], &mut batch).unwrap();
-    staged.apply(batch).unwrap();
-    assert_eq!(outbox.plan(Instant::now()).unwrap(), plan::Plan::Idle);
-    outbox.commit().await.unwrap();
-    assert_eq!(
-        outbox.plan(Instant::now()).unwrap(),
-        plan::Plan::Send(id("A"))
-    );
-}
-
-#[tokio::test]
 async fn a_count_that_cannot_be_read_is_made_anew() {
     let disk = Disk::new();
     let store = disk.open();

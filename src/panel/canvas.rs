@@ -9,6 +9,10 @@ use super::font::Font;
 use super::theme::Theme;
 use crate::hardware::{Depth, Frame};
 
+/// Steps from one colour of an edge to the other. More of them the eye does not tell apart on a
+/// letter's edge; fewer colours make a picture small wherever it is kept.
+const STEPS: u32 = 7;
+
 /// A frame under construction.
 #[derive(Debug)]
 pub struct Canvas {
@@ -91,7 +95,7 @@ impl Canvas {
             (_, u8::MAX) => colour,
             (Depth::Mono, 128..) => colour,
             (Depth::Mono, _) => under,
-            (Depth::Colour, _) => mix(under, colour, part),
+            (Depth::Colour, _) => mix(under, colour, step(part)),
         };
         self.frame.set(x, y, colour);
     }
@@ -117,6 +121,13 @@ impl Canvas {
 
 fn side(pixels: u32) -> i32 {
     i32::try_from(pixels).unwrap_or(i32::MAX)
+}
+
+/// The nearest step.
+fn step(part: u8) -> u8 {
+    let most = u32::from(u8::MAX);
+    let nearest = (u32::from(part) * STEPS + most / 2) / most;
+    u8::try_from(nearest * most / STEPS).unwrap_or(u8::MAX)
 }
 
 fn mix(under: Rgb888, over: Rgb888, part: u8) -> Rgb888 {

@@ -9,7 +9,7 @@ use super::fit::{Across, Along, Style};
 use super::model::Picture;
 use super::screen::Screen;
 use super::text::{Language, Says, Texts, fill};
-use super::theme::Severity;
+use super::theme::{PALE_TOUCH, Severity};
 use crate::hardware::{Frame, Glass};
 use crate::session::link::{LinkTrouble, Remover, StopReason};
 
@@ -36,10 +36,10 @@ pub struct Drawn {
 }
 
 /// Draws a picture: a screen, and a frame around it while the button is down, so that a finger
-/// is felt at once. Not around a code, whose ground stays light.
+/// is felt at once. Around a code it is so light that a scanner takes it for ground; where a dot
+/// can only be black or white there is none.
 pub fn draw_picture(picture: &Picture, look: &Look) -> Drawn {
-    let code = matches!(picture.screen, Screen::Linking { .. });
-    paint(&picture.screen, look, picture.touched && !code)
+    paint(&picture.screen, look, picture.touched)
 }
 
 /// Draws a screen.
@@ -59,11 +59,17 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
             maybe_full,
         } => code::scan(&mut canvas, qr, *left, *maybe_full, look),
         Screen::PairingCode { code, left, page } => {
-            code::typed(&mut canvas, code, *left, page.as_ref(), look);
+            let says = &texts.pairing_code;
+            code::letters(&mut canvas, says, code, *left, page.as_ref(), look);
+        }
+        Screen::PasskeyCode { code, left } => {
+            code::letters(&mut canvas, &texts.passkey_code, code, *left, None, look);
         }
         Screen::Online(online) => online::glance(&mut canvas, online, texts),
+        Screen::Asleep { place, warned } => page::asleep(&mut canvas, *place, *warned, texts),
         Screen::Status(rows) => page::rows(&mut canvas, texts.status, rows, true, texts),
         Screen::Messages(rows) => page::rows(&mut canvas, texts.messages, rows, false, texts),
+        Screen::Network(rows) => page::rows(&mut canvas, texts.network, rows, true, texts),
         Screen::Events(happened) => page::events(&mut canvas, happened, look),
         Screen::About(rows) => page::rows(&mut canvas, texts.about, rows, false, texts),
         Screen::Hold { fiftieths, seconds } => {
@@ -76,8 +82,12 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
             }
         }
     }
-    if touched {
-        let ink = canvas.theme().ink;
+    let code = matches!(screen, Screen::Linking { .. });
+    if touched && (!code || canvas.blended()) {
+        let ink = match code {
+            true => PALE_TOUCH,
+            false => canvas.theme().ink,
+        };
         let thick = (glass.w.min(glass.h) / 60).max(1);
         let (top, rest) = glass.split_top(thick);
         let (rest, bottom) = rest.split_bottom(thick);
@@ -89,7 +99,12 @@ fn paint(screen: &Screen, look: &Look, touched: bool) -> Drawn {
     }
     let (mut frame, faults) = canvas.finish();
     frame.screen = screen.name();
-    frame.calm = matches!(screen, Screen::Online(_));
+    frame.calm = matches!(screen, Screen::Online(_) | Screen::Asleep { .. });
+    let typed = matches!(
+        screen,
+        Screen::PairingCode { .. } | Screen::PasskeyCode { .. }
+    );
+    frame.secret = code || typed;
     Drawn { frame, faults }
 }
 
@@ -104,8 +119,13 @@ fn message<'t>(screen: &Screen, texts: &'t Texts) -> Option<(Severity, &'t Says)
         Screen::Preparing => (Severity::Ask, &texts.preparing),
         Screen::TooSmall => (Severity::Warn, &texts.too_small),
         Screen::Expired => (Severity::Warn, &texts.expired),
+        Screen::PhoneFull => (Severity::Ask, &texts.phone_full),
         Screen::Trouble(LinkTrouble::NotMultidevice) => (Severity::Warn, &texts.not_multidevice),
-        Screen::Trouble(LinkTrouble::PasskeyWanted) => (Severity::Bad, &texts.passkey_wanted),
+        Screen::PasskeyWanted => (Severity::Ask, &texts.passkey_wanted),
+        Screen::PasskeyChecking => (Severity::Busy, &texts.passkey_checking),
+        Screen::PasskeyCode { .. } => (Severity::Ask, &texts.passkey_code),
+        Screen::Trouble(LinkTrouble::PasskeyRefused) => (Severity::Bad, &texts.passkey_refused),
+        Screen::Trouble(LinkTrouble::PasskeyLate) => (Severity::Warn, &texts.passkey_late),
         Screen::Trouble(LinkTrouble::Refused) => (Severity::Warn, &texts.refused),
         Screen::Resting => (Severity::Ask, &texts.resting),
         Screen::Conflict { .. } => (Severity::Warn, &texts.conflict),
@@ -127,8 +147,10 @@ fn message<'t>(screen: &Screen, texts: &'t Texts) -> Option<(Severity, &'t Says)
         Screen::PairingCode { .. } => (Severity::Ask, &texts.pairing_code),
         Screen::Linking { .. }
         | Screen::Online(_)
+        | Screen::Asleep { .. }
         | Screen::Status(_)
         | Screen::Messages(_)
+        | Screen::Network(_)
         | Screen::Events(_)
         | Screen::About(_)
         | Screen::Hold { .. } => return None,
@@ -225,7 +247,9 @@ fn notice(
     let style = Style::regular(shares.body + shares.body / 4, theme.ink)
         .lines(6)
         .at(Across::Left, Along::Middle);
-    canvas.paragraph(inner, body, &style);
+    // A text that fills its room looks cut off; small glass has no room to give.
+    let air = (glass.h - 100).max(0) / 30;
+    canvas.paragraph(inner.inset_xy(0, air), body, &style);
 }
 
 /// What a press does, beside the picture of a button.

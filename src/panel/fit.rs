@@ -8,6 +8,9 @@ use super::area::Area;
 use super::canvas::Canvas;
 use super::font::{Font, Weight, ladder};
 
+/// Capitals that are still read without effort.
+const LEAST: i32 = 8;
+
 /// Where a text stands in its area, from left to right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Across {
@@ -147,8 +150,11 @@ pub fn fit(text: &str, w: i32, h: i32, style: &Style, blended: bool) -> Option<F
             let lines = balance(font, text, w, lines);
             return Some(Fitted { font: *font, lines });
         }
-        // A foreign text is shortened rather than shrunk below two thirds of its size.
-        if style.foreign && room(font) > 0 && px(font.cap()) * 3 <= style.cap * 2 {
+        // A foreign text is shortened rather than shrunk below two thirds of its size, or to where
+        // nobody reads it who was to read larger letters.
+        let small = px(font.cap()) * 3 <= style.cap * 2;
+        let smallest = px(font.cap()) == LEAST && style.cap > LEAST;
+        if style.foreign && room(font) > 0 && (small || smallest) {
             return Some(Fitted {
                 font: *font,
                 lines: shorten(font, text, w, room(font)),

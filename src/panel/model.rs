@@ -8,15 +8,24 @@ use jiff::Zoned;
 use tokio::time::Instant;
 
 use super::qr::Qr;
-use super::screen::{Countdown, Last, Online, Screen, Warning};
+use super::screen::{Last, Online, Screen, Warning};
 use super::wall;
 use super::{Counters, Notices, Settings};
 use crate::hardware::ButtonEvent;
 use crate::history;
-use crate::session::link::{Account, Code, Link, Linking, StopReason};
+use crate::host::Network;
+use crate::session::link::{Account, Link, Passkey, StopReason};
 
-/// A page that nobody turns goes back to the first one.
-const PAGE_STAYS: Duration = Duration::from_secs(30);
+#[cfg(test)]
+mod codes;
+mod linking;
+mod pages;
+#[cfg(test)]
+mod tests;
+
+use linking::alive;
+use pages::Page;
+
 /// A stuck button is named so long; then the box shows what it is for.
 const STUCK_STAYS: Duration = Duration::from_secs(10);
 /// Steps of the ring.
@@ -40,6 +49,8 @@ pub enum Action {
     Unlink,
     /// Take the session back.
     TakeOver,
+    /// The phone shows the same code as the glass.
+    ConfirmPasskey,
 }
 
 /// See the module's description.
@@ -59,21 +70,18 @@ pub struct Model {
     had_code: bool,
     /// The code to type is preferred to the one to scan, until linking ends.
     typed: bool,
-    page: Page,
+    /// The page that is turned to, and since when; `None` is the first one, the link's own.
+    page: Option<(Page, Instant)>,
+    /// How the box is connected, since somebody has looked.
+    network: Option<Option<Network>>,
+    serial: Option<String>,
+    /// That the phone may be full is said until then.
+    full_until: Option<Instant>,
     touched: bool,
     holding: Option<(Instant, Instant)>,
     stuck_until: Option<Instant>,
     /// An unlink was ordered and is not done.
     unlinking: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Page {
-    Home,
-    Status(Instant),
-    Messages(Instant),
-    Events(Instant),
-    About(Instant),
 }
 
 impl Model {
@@ -89,7 +97,10 @@ impl Model {
             events: Vec::new(),
             qr: None,
             had_code: false,
-            page: Page::Home,
+            page: None,
+            network: None,
+            serial: None,
+            full_until: None,
             touched: false,
             holding: None,
             stuck_until: None,
@@ -105,10 +116,14 @@ impl Model {
         };
         match (qr, &self.qr) {
             (Some(code), Some((text, _))) if *text == code.text => {}
-            (Some(code), _) => self.qr = Qr::encode(&code.text).map(|qr| (code.text.clone(), qr)),
+            (Some(code), _) => {
+                let qr = Qr::to_link(code, &self.settings.glass);
+                self.qr = qr.map(|qr| (code.text.clone(), qr));
+            }
             // A credential is not kept a moment longer than it is shown.
             (None, _) => self.qr = None,
         }
+        self.full_until = self.full_until(&link);
         match &link {
             Link::Linking(linking) => {
                 self.had_code |= linking.qr.is_some() || linking.pairing_code.is_some();
@@ -119,7 +134,7 @@ impl Model {
             }
         }
         if link.name() != self.link.name() {
-            self.page = Page::Home;
+            self.page = None;
         }
         self.link = link;
     }
@@ -137,6 +152,16 @@ impl Model {
     /// Something became of the link.
     pub fn set_events(&mut self, events: Vec<history::Row>) {
         self.events = events;
+    }
+
+    /// Somebody has looked how the box is connected.
+    pub fn set_network(&mut self, network: Option<Network>) {
+        self.network = Some(network);
+    }
+
+    /// Which board this is.
+    pub fn set_serial(&mut self, serial: Option<String>) {
+        self.serial = serial;
     }
 
     /// An order was carried out, or can no longer be.
@@ -171,7 +196,7 @@ impl Model {
             }
             ButtonEvent::Held if self.may_unlink() => {
                 self.unlinking = true;
-                self.page = Page::Home;
+                self.page = None;
                 Some(Action::Unlink)
             }
             ButtonEvent::Held => None,
@@ -199,11 +224,16 @@ impl Model {
                 reason: StopReason::Refused(_) | StopReason::ProductionNumber,
             } => Some(Action::Link),
             Link::Conflict { .. } => Some(Action::TakeOver),
+            Link::Passkey(Passkey::Wanted(_)) => Some(Action::Link),
+            Link::Passkey(Passkey::Compare(_)) => Some(Action::ConfirmPasskey),
+            // It is on its way; a second press would break it off.
+            Link::Passkey(Passkey::Checking { .. }) => None,
             Link::Linking(linking) => {
                 let both = self.scannable(linking, now).is_some()
                     && alive(linking.pairing_code.as_ref(), now).is_some();
                 let other = both && self.typed == self.settings.prefer_pairing_code;
                 self.typed = self.settings.prefer_pairing_code != other;
+                self.full_until = None;
                 (!other).then_some(Action::Link)
             }
             Link::WaitingNetwork { .. }
@@ -217,20 +247,6 @@ impl Model {
                 reason: StopReason::MarkedDirectory | StopReason::NoRoom,
             } => self.turn(true, now),
         }
-    }
-
-    /// Turns a page. A code to scan or to type is no page and is not left by turning.
-    fn turn(&mut self, on: bool, now: Instant) -> Option<Action> {
-        if !self.unlinking && !matches!(self.link, Link::Linking(_)) {
-            self.page = match (self.page, on) {
-                (Page::Home, true) | (Page::Messages(_), false) => Page::Status(now),
-                (Page::Status(_), true) | (Page::Events(_), false) => Page::Messages(now),
-                (Page::Messages(_), true) | (Page::About(_), false) => Page::Events(now),
-                (Page::Events(_), true) | (Page::Home, false) => Page::About(now),
-                (Page::About(_), true) | (Page::Status(_), false) => Page::Home,
-            };
-        }
-        None
     }
 
     /// What is to be drawn now, and when that changes though nothing happens. `wall` is the time
@@ -251,16 +267,9 @@ impl Model {
         if let Some(until) = self.stuck_until.filter(|until| now < *until) {
             return (Screen::Stuck, Some(until));
         }
-        let turned = match self.page {
-            Page::Home => None,
-            Page::Status(at) => Some((at, Screen::Status(self.status(now, wall)))),
-            Page::Messages(at) => Some((at, Screen::Messages(self.messages()))),
-            Page::Events(at) => Some((at, Screen::Events(self.events(wall)))),
-            Page::About(at) => Some((at, Screen::About(self.about()))),
-        };
-        match turned {
-            Some((at, screen)) if now < at + PAGE_STAYS => (screen, Some(at + PAGE_STAYS)),
-            _ => self.home(now, wall),
+        match self.turned_to(now) {
+            Some((page, until)) => (self.page(page, now, wall), Some(until)),
+            None => self.home(now, wall),
         }
     }
 
@@ -274,14 +283,13 @@ impl Model {
                 again: *failures > 0,
             },
             Link::Linking(linking) => return self.linking(linking, now),
+            Link::Passkey(passkey) => return self.passkey(passkey, now),
             Link::Resting => Screen::Resting,
             Link::Online(account) => Screen::Online(Online {
                 number: wall::number(&account.number),
                 name: account.name.clone(),
                 last: self.last(wall),
-                received: self.counters.received,
-                answered: self.counters.answered,
-                pending: self.counters.pending,
+                today: self.counters.today,
                 warning: self.warning(account),
                 listens: self.notices.listens,
             }),
@@ -304,62 +312,6 @@ impl Model {
             Link::Resetting => Screen::Resetting,
         };
         (screen, None)
-    }
-
-    fn linking(&self, linking: &Linking, now: Instant) -> (Screen, Option<Instant>) {
-        if let Some(trouble) = linking.trouble {
-            return (Screen::Trouble(trouble), None);
-        }
-        let to_type = alive(linking.pairing_code.as_ref(), now);
-        let to_scan = self.scannable(linking, now);
-        match (to_scan, to_type) {
-            (None, Some(code)) => self.typed_code(code, now),
-            (Some(_), Some(code)) if self.typed => self.typed_code(code, now),
-            (Some((code, qr)), _) => {
-                let (left, next) = self.countdown(code, now);
-                let qr = qr.clone();
-                let maybe_full = linking.maybe_full;
-                let screen = Screen::Linking {
-                    qr,
-                    left,
-                    maybe_full,
-                };
-                (screen, Some(next))
-            }
-            (None, None) => {
-                let unseen = alive(linking.qr.as_ref(), now);
-                match (unseen, self.had_code) {
-                    (Some(code), _) => (Screen::TooSmall, Some(code.expires)),
-                    (None, true) => (Screen::Expired, None),
-                    (None, false) => (Screen::Preparing, None),
-                }
-            }
-        }
-    }
-
-    fn typed_code(&self, code: &Code, now: Instant) -> (Screen, Option<Instant>) {
-        let (left, next) = self.countdown(code, now);
-        let code = code.text.clone();
-        let page = self.own_page.clone();
-        (Screen::PairingCode { code, left, page }, Some(next))
-    }
-
-    /// The code to scan, if it is alive and this glass can show it.
-    fn scannable<'a>(&'a self, linking: &'a Linking, now: Instant) -> Option<(&'a Code, &'a Qr)> {
-        let code = alive(linking.qr.as_ref(), now)?;
-        let (_, qr) = self.qr.as_ref()?;
-        qr.place(&self.settings.glass).map(|_| (code, qr))
-    }
-
-    fn countdown(&self, code: &Code, now: Instant) -> (Countdown, Instant) {
-        let of = seconds_up(code.lifetime);
-        if !self.settings.glass.countdown {
-            return (Countdown { seconds: of, of }, code.expires);
-        }
-        let seconds = seconds_up(code.expires.saturating_duration_since(now));
-        let later = Duration::from_secs(u64::from(seconds.saturating_sub(1)));
-        let tick = code.expires.checked_sub(later).unwrap_or(code.expires);
-        (Countdown { seconds, of }, tick)
     }
 
     fn warning(&self, account: &Account) -> Option<Warning> {
@@ -401,14 +353,6 @@ fn ring(since: Instant, completes: Instant, now: Instant) -> (Screen, Option<Ins
     (screen, (steps < STEPS).then(|| since + step * (steps + 1)))
 }
 
-fn alive(code: Option<&Code>, now: Instant) -> Option<&Code> {
-    code.filter(|code| now < code.expires)
-}
-
 fn seconds_up(time: Duration) -> u32 {
     u32::try_from(time.as_nanos().div_ceil(1_000_000_000)).unwrap_or(u32::MAX)
 }
-
-mod pages;
-#[cfg(test)]
-mod tests;

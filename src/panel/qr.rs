@@ -8,6 +8,7 @@ use super::area::Area;
 use super::canvas::Canvas;
 use super::theme::{PAPER, PRINT};
 use crate::hardware::{CodeArea, Glass};
+use crate::session::link::Code;
 
 /// A payload as modules. `Debug` never shows them: they are a credential.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,19 +44,43 @@ impl Qr {
         })
     }
 
+    /// Encodes a code to link with as it is, unless the address that may stand before its payload
+    /// would cost this glass larger modules: then without it.
+    pub fn to_link(code: &Code, glass: &Glass) -> Option<Self> {
+        let whole = Self::encode(&code.text);
+        if code.bare() == code.text {
+            return whole;
+        }
+        let bare = Self::encode(code.bare());
+        let scale = |qr: &Option<Self>| qr.as_ref().and_then(|qr| qr.scale(glass));
+        match scale(&whole) < scale(&bare) {
+            true => bare,
+            false => whole,
+        }
+    }
+
+    /// The largest whole scale that leaves 1.5 modules of quiet zone.
+    fn scale(&self, glass: &Glass) -> Option<u32> {
+        let short = glass.size.width.min(glass.size.height);
+        (1..=short / self.modules)
+            .rev()
+            .find(|scale| self.across(*scale) <= short)
+    }
+
+    /// Pixels across with the quiet zone on both sides: half pixels are rounded up.
+    fn across(&self, scale: u32) -> u32 {
+        self.modules * scale + 2 * (3 * scale).div_ceil(2)
+    }
+
     /// The largest whole scale with 1.5 modules of quiet zone, if that is large enough for a
     /// camera.
     pub fn place(&self, glass: &Glass) -> Option<Placement> {
         let (n, size) = (self.modules, glass.size);
-        let short = size.width.min(size.height);
-        // n modules of s pixels and twice 1.5 modules: s (n + 3), rounded up for an odd s.
-        let scale = (1..=short / n)
-            .rev()
-            .find(|s| n * s + 2 * (3 * s).div_ceil(2) <= short)?;
+        let scale = self.scale(glass)?;
         if scale < glass.least_module.max(1) {
             return None;
         }
-        let used = n * scale + 2 * (3 * scale).div_ceil(2);
+        let used = self.across(scale);
         let (w, h) = (size.width, size.height);
         let (free_w, free_h) = (w - used, h - used);
         let middle = |whole: u32| (whole - n * scale) / 2;
@@ -90,22 +115,25 @@ impl Qr {
     /// nothing where a camera could not read it.
     pub fn draw_beside(&self, canvas: &mut Canvas, area: Area, least: u32) -> Option<Area> {
         let px = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
-        // Two modules of light ground on each side.
-        let across = px(self.modules) + 4;
-        let scale = area.h.min(area.w * 45 / 100) / across;
-        if scale < px(least.max(1)) {
-            return None;
-        }
-        let square = across * scale;
+        let room = area.h.min(area.w * 45 / 100);
+        let scale = (least.max(1)..)
+            .take_while(|scale| px(self.across(*scale)) <= room)
+            .last()?;
+        let (square, quiet) = (px(self.across(scale)), px((3 * scale).div_ceil(2)));
         let (words, corner) = area.split_left(area.w - square);
         let top = corner.y + (corner.h - square) / 2;
         canvas.fill(Area::new(corner.x, top, square, square), PAPER);
         for (module, _) in (0u32..).zip(&self.dark).filter(|(_, dark)| **dark) {
-            let left = corner.x + (px(module % self.modules) + 2) * scale;
-            let top = top + (px(module / self.modules) + 2) * scale;
-            canvas.fill(Area::new(left, top, scale, scale), PRINT);
+            let left = corner.x + quiet + px(module % self.modules * scale);
+            let top = top + quiet + px(module / self.modules * scale);
+            canvas.fill(Area::new(left, top, px(scale), px(scale)), PRINT);
         }
-        Some(Area::new(words.x, words.y, words.w - 2 * scale, words.h))
+        Some(Area::new(
+            words.x,
+            words.y,
+            words.w - px(2 * scale),
+            words.h,
+        ))
     }
 
     /// Draws the code, with light ground on the whole glass.

@@ -1,14 +1,16 @@
 //! Every screen with invented contents, for `vinculo render`, for the tests and for people's eyes.
 
+use super::Today;
 use super::draw::{Look, draw};
 use super::qr::Qr;
 use super::screen::{Countdown, Happened, Label, Last, Online, Row, Screen, Value, Warning};
 use crate::hardware::Frame;
 use crate::history::What;
+use crate::host::Kind;
 use crate::session::link::{LinkTrouble, Remover, StopReason};
 
 /// As long as a real payload, so that the code has as many modules: 239 bytes, 57 modules.
-const PAYLOAD: &str = "2@MuestraInventadaQueNoVinculaNada0123456789MuestraInventadaQueNoVinculaNada0123456789MuestraInventada,bXVlc3RyYQbXVlc3RyYQbXVlc3RyYQbXVlc3RyYQbXV=,ZWplbXBsbwZWplbXBsbwZWplbXBsbwZWplbXBsbwZWp=,aW52ZW50bwaW52ZW50bwaW52ZW50bwaW52ZW50bwaW5=,1";
+pub const PAYLOAD: &str = "2@MuestraInventadaQueNoVinculaNada0123456789MuestraInventadaQueNoVinculaNada0123456789MuestraInventada,bXVlc3RyYQbXVlc3RyYQbXVlc3RyYQbXVlc3RyYQbXV=,ZWplbXBsbwZWplbXBsbwZWplbXBsbwZWplbXBsbwZWp=,aW52ZW50bwaW52ZW50bwaW52ZW50bwaW52ZW50bwaW5=,1";
 
 /// All screens, by name, in the order in which people meet them.
 pub fn samples() -> Vec<(&'static str, Screen)> {
@@ -41,17 +43,33 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
         },
         Screen::TooSmall,
         Screen::Expired,
+        Screen::PhoneFull,
         Screen::Trouble(LinkTrouble::NotMultidevice),
-        Screen::Trouble(LinkTrouble::PasskeyWanted),
+        Screen::PasskeyWanted,
+        Screen::PasskeyCode {
+            code: "K7QW-3MXD".into(),
+            left: Countdown {
+                seconds: 540,
+                of: 600,
+            },
+        },
+        Screen::PasskeyChecking,
+        Screen::Trouble(LinkTrouble::PasskeyRefused),
+        Screen::Trouble(LinkTrouble::PasskeyLate),
         Screen::Trouble(LinkTrouble::Refused),
         Screen::Online(online(None)),
         status(),
         Screen::Messages(vec![
-            row(Label::Received, "128"),
-            row(Label::Answered, "97"),
+            counted(Label::Received, Some(128)),
+            counted(Label::Answered, Some(97)),
             row(Label::Pending, "2"),
             row(Label::Failed, "0"),
         ]),
+        network(
+            Some((Kind::Wifi, "wlan0")),
+            Some("192.168.100.200"),
+            Some(Some(-56)),
+        ),
         Screen::Events(vec![
             happened("10:05", What::Online, 31),
             happened("10:04", What::Connecting, 30),
@@ -62,6 +80,7 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
         Screen::About(vec![
             row(Label::Version, env!("CARGO_PKG_VERSION")),
             row(Label::Board, "desk"),
+            row(Label::Serial, "10000000a1b2c3d4"),
             row(Label::Licence, "AGPL-3.0"),
         ]),
         Screen::Conflict { until: None },
@@ -103,8 +122,6 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
         (
             "online_listens",
             Screen::Online(Online {
-                answered: 0,
-                pending: 0,
                 listens: true,
                 ..online(None)
             }),
@@ -114,9 +131,7 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
             Screen::Online(Online {
                 name: String::new(),
                 last: None,
-                received: 0,
-                answered: 0,
-                pending: 0,
+                today: None,
                 ..online(None)
             }),
         ),
@@ -125,9 +140,10 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
             Screen::Online(Online {
                 number: "+593 000 000 000 000".into(),
                 name: "Ferretería y Cerrajería La Ñapa de Doña Encarnación".into(),
-                received: 1_234_567,
-                answered: 1_234_566,
-                pending: 20_000,
+                today: Some(Today {
+                    received: 1_234_567,
+                    answered: 1_234_566,
+                }),
                 last: Some(Last {
                     from: "Maximiliano Bartolomé Gutiérrez".into(),
                     text: "Buenos días, ¿me puede decir si tienen tornillos de tres octavos?"
@@ -137,6 +153,43 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
                 ..online(None)
             }),
         ),
+        (
+            "asleep",
+            Screen::Asleep {
+                place: 3,
+                warned: false,
+            },
+        ),
+        (
+            "messages_undated",
+            Screen::Messages(vec![
+                counted(Label::Received, None),
+                counted(Label::Answered, None),
+                row(Label::Pending, "20000"),
+                row(Label::Failed, "2000"),
+            ]),
+        ),
+        (
+            "network_cable",
+            network(Some((Kind::Cable, "eth0")), Some("10.0.0.7"), None),
+        ),
+        (
+            "network_long",
+            network(
+                Some((Kind::Wifi, "wlx00c0ca000000")),
+                Some("2001:db8:1234:5678:9abc:def0:1234:5678"),
+                Some(None),
+            ),
+        ),
+        (
+            "network_weak",
+            network(
+                Some((Kind::Wifi, "wlan0")),
+                Some("192.168.100.200"),
+                Some(Some(-104)),
+            ),
+        ),
+        ("network_none", network(None, None, None)),
         (
             "pairing_code_page",
             Screen::PairingCode {
@@ -199,10 +252,7 @@ pub fn samples() -> Vec<(&'static str, Screen)> {
 pub fn render(name: &str, look: &Look) -> Result<Frame, String> {
     let known = samples();
     match known.iter().find(|(known, _)| *known == name) {
-        Some((_, Screen::Linking { qr, .. })) if qr.place(&look.glass).is_none() => {
-            Ok(draw(&Screen::TooSmall, look).frame)
-        }
-        Some((_, screen)) => Ok(draw(screen, look).frame),
+        Some((_, screen)) => Ok(draw(&screen.clone().on(&look.glass), look).frame),
         None => {
             let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
             Err(format!(
@@ -222,9 +272,10 @@ fn online(warning: Option<Warning>) -> Online {
             text: "¿A qué hora abren mañana?".into(),
             time: Some("10:05".into()),
         }),
-        received: 128,
-        answered: 97,
-        pending: 2,
+        today: Some(Today {
+            received: 128,
+            answered: 97,
+        }),
         warning,
         listens: false,
     }
@@ -244,6 +295,36 @@ fn status() -> Screen {
             value: Value::Taken(3),
         },
     ])
+}
+
+/// `signal`: of Wi-Fi, where the driver may not tell it.
+fn network(
+    way: Option<(Kind, &str)>,
+    address: Option<&str>,
+    signal: Option<Option<i16>>,
+) -> Screen {
+    let way = way.map(|(kind, interface)| (kind, interface.to_owned()));
+    let mut rows = vec![Row {
+        label: Label::Connection,
+        value: Value::Way(way),
+    }];
+    let address = address.and_then(|address| address.parse().ok());
+    rows.extend(address.map(|address| Row {
+        label: Label::Address,
+        value: Value::Address(Some(address)),
+    }));
+    rows.extend(signal.map(|signal| Row {
+        label: Label::Signal,
+        value: Value::Signal(signal),
+    }));
+    Screen::Network(rows)
+}
+
+fn counted(label: Label, count: Option<u64>) -> Row {
+    Row {
+        label,
+        value: Value::Today(count),
+    }
 }
 
 fn happened(when: &str, what: What, times: u32) -> Happened {

@@ -1,8 +1,12 @@
 //! What the glass shows, as a value: everything that is visible and nothing else, so that two
 //! equal screens are the same picture and need no drawing.
 
+use std::net::IpAddr;
+
+use super::Today;
 use super::qr::Qr;
 use crate::history::What;
+use crate::host::Kind;
 use crate::session::link::{LinkTrouble, Remover, StopReason};
 
 /// One screen.
@@ -39,21 +43,44 @@ pub enum Screen {
         /// The address of the box's own page, as a small code.
         page: Option<Qr>,
     },
+    /// A passkey is to be handed in.
+    PasskeyWanted,
+    /// What was given for a passkey is on its way.
+    PasskeyChecking,
+    /// A code to compare with the phone's.
+    PasskeyCode {
+        /// The eight characters.
+        code: String,
+        /// How long it lives.
+        left: Countdown,
+    },
     /// A code cannot be shown on this glass, and none to type is configured.
     TooSmall,
     /// The codes ran out.
     Expired,
+    /// Nobody scanned for long, and the glass has no room to say why beside a code: the phone may
+    /// have no slot free.
+    PhoneFull,
     /// A scan did not link.
     Trouble(LinkTrouble),
     /// Left alone until a press.
     Resting,
     /// Linked.
     Online(Online),
+    /// Linked, on a glass that wears out: a word in one of [`Screen::PLACES`] places.
+    Asleep {
+        /// Which place.
+        place: u8,
+        /// There is something a person should know.
+        warned: bool,
+    },
     /// First page behind a press: the link in words.
     Status(Vec<Row>),
     /// Second page: how many messages.
     Messages(Vec<Row>),
-    /// Third page: what became of the link, the latest first.
+    /// Third page: how the box is connected.
+    Network(Vec<Row>),
+    /// Fourth page: what became of the link, the latest first.
     Events(Vec<Happened>),
     /// Last page: what this box is.
     About(Vec<Row>),
@@ -118,12 +145,8 @@ pub struct Online {
     pub name: String,
     /// The latest message: who wrote, what, and when (may be empty).
     pub last: Option<Last>,
-    /// Messages that arrived.
-    pub received: u64,
-    /// Messages that were answered.
-    pub answered: u64,
-    /// Messages that wait to be sent.
-    pub pending: u64,
+    /// How busy it was today, where it is known what day it is.
+    pub today: Option<Today>,
     /// Something a person should know though the box is online.
     pub warning: Option<Warning>,
     /// Another box answers; this one listens.
@@ -186,8 +209,12 @@ pub enum Label {
     Answered,
     Pending,
     Failed,
+    Connection,
+    Address,
+    Signal,
     Version,
     Board,
+    Serial,
     Licence,
 }
 
@@ -200,9 +227,20 @@ pub enum Value {
     Taken(u8),
     /// The heading of a screen, in whatever language is drawn.
     Heading(Box<Screen>),
+    /// So many today; `None` while nobody knows what day it is.
+    Today(Option<u64>),
+    /// An interface; `None` without a way out.
+    Way(Option<(Kind, String)>),
+    /// An address of the box; `None` where the kernel names none.
+    Address(Option<IpAddr>),
+    /// In dBm; `None` where the driver does not tell.
+    Signal(Option<i16>),
 }
 
 impl Screen {
+    /// In how many places [`Screen::Asleep`] may stand.
+    pub const PLACES: u8 = 8;
+
     /// The screen's name in the status page and for `vinculo render`: stable, lower case.
     pub fn name(&self) -> &'static str {
         match self {
@@ -216,13 +254,20 @@ impl Screen {
             Screen::PairingCode { .. } => "pairing_code",
             Screen::TooSmall => "too_small",
             Screen::Expired => "expired",
+            Screen::PhoneFull => "phone_full",
             Screen::Trouble(LinkTrouble::NotMultidevice) => "not_multidevice",
-            Screen::Trouble(LinkTrouble::PasskeyWanted) => "passkey_wanted",
+            Screen::PasskeyWanted => "passkey_wanted",
+            Screen::PasskeyChecking => "passkey_checking",
+            Screen::PasskeyCode { .. } => "passkey_code",
+            Screen::Trouble(LinkTrouble::PasskeyRefused) => "passkey_refused",
+            Screen::Trouble(LinkTrouble::PasskeyLate) => "passkey_late",
             Screen::Trouble(LinkTrouble::Refused) => "refused",
             Screen::Resting => "resting",
             Screen::Online(_) => "online",
+            Screen::Asleep { .. } => "asleep",
             Screen::Status(_) => "status",
             Screen::Messages(_) => "messages",
+            Screen::Network(_) => "network",
             Screen::Events(_) => "events",
             Screen::About(_) => "about",
             Screen::Conflict { .. } => "conflict",

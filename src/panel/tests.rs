@@ -5,7 +5,7 @@ use embedded_graphics::geometry::{OriginDimensions, Size};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::hardware::{RemoteButton, headless};
+use crate::hardware::{Depth, RemoteButton, headless};
 use crate::session::Order;
 use crate::session::link::{Account, Code, Linking};
 
@@ -30,30 +30,46 @@ struct Stage {
     remote: RemoteButton,
 }
 
+/// What a box is like that nobody has configured, on this glass.
+pub fn settings(glass: Glass) -> Settings {
+    Settings {
+        glass,
+        language: Language::Es,
+        board: headless::NAME.into(),
+        prefer_pairing_code: false,
+        page: None,
+        time_zone: TimeZone::UTC,
+        light: Light::default(),
+    }
+}
+
 impl Stage {
     fn new() -> Self {
+        Self::on(Glass::colour(Size::new(240, 240)))
+    }
+
+    fn on(glass: Glass) -> Self {
         let (link, link_watch) = watch::channel(Link::Starting);
         let (counters, counters_watch) = watch::channel(Counters::default());
         let (notices, notices_watch) = watch::channel(Notices::default());
         let (order_sender, orders) = mpsc::channel(4);
-        let board = headless::open(Some(Size::new(240, 240)));
-        let settings = Settings {
-            glass: board.glass,
-            language: Language::Es,
-            board: board.name,
-            prefer_pairing_code: false,
-            page: None,
-        };
+        let board = headless::open(Some(glass.size));
+        let settings = settings(glass);
         let (frame_sender, frames) = frames(&settings);
         let inputs = Inputs {
             link: link_watch.clone(),
             counters: counters_watch,
             notices: notices_watch,
             events: watch::channel(Vec::new()).1,
+            host: Host::default(),
+            stamper: history::Stamper::new(crate::inbox::ServiceClock::default()),
             pulse: crate::watchdog::Pulse::default(),
         };
         let session = Handle::new(order_sender, link_watch);
-        tokio::spawn(run(inputs, board.button, session, frame_sender, settings));
+        let mut button = board.button;
+        tokio::spawn(async move {
+            run(inputs, &mut button, session, &frame_sender, settings).await;
+        });
         Self {
             link,
             counters,
@@ -172,9 +188,12 @@ async fn a_storm_of_messages_is_drawn_a_few_times_a_second_and_ends_on_the_last_
     stage.sees("online").await;
     let mut drawings = 0;
     for received in 1..=1000 {
-        stage
-            .counters
-            .send_modify(|counters| counters.received = received);
+        stage.counters.send_modify(|counters| {
+            counters.today = Some(Today {
+                received,
+                answered: 0,
+            });
+        });
         tokio::time::advance(Duration::from_millis(1)).await;
         tokio::task::yield_now().await;
         if stage.frames.has_changed().unwrap() {
@@ -202,4 +221,92 @@ async fn a_finger_is_felt_before_the_press_is_over() {
     assert!(began.elapsed() < Duration::from_millis(50));
     assert_ne!(before.rgb(), stage.frames.borrow_and_update().rgb());
     stage.sees("status").await;
+}
+
+#[test]
+fn a_finger_on_the_button_is_seen_beside_a_code_too_and_the_code_still_scans() {
+    let mut felt = 0;
+    for look in sheet::looks() {
+        for (name, screen) in samples() {
+            let picture = |touched| model::Picture {
+                screen: screen.clone(),
+                touched,
+            };
+            let draw = |touched| draw::draw_picture(&picture(touched), &look).frame;
+            let Screen::Linking { qr, .. } = &screen else {
+                continue;
+            };
+            if qr.place(&look.glass).is_none() || look.glass.depth != Depth::Colour {
+                continue;
+            }
+            let (before, touched) = (draw(false), draw(true));
+            assert_ne!(before.rgb(), touched.rgb(), "{name} {look:?}");
+            let read = scan(&touched);
+            assert!(
+                read.is_some_and(|text| text.starts_with("2@")),
+                "{name} {look:?}"
+            );
+            felt += 1;
+        }
+    }
+    assert!(felt >= 20, "{felt}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_does_not_stay_when_the_panel_breaks_off() {
+    let board = headless::open(Some(Size::new(240, 240)));
+    let settings = settings(board.glass);
+    let (sender, frames) = frames(&settings);
+    let mut model = model::Model::new(settings.clone());
+    model.set_link(linking("2@a,b,c,d,1"));
+    let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut show = show::Show::new(&settings, &sender);
+        show.show(&model, Instant::now(), None);
+        assert!(scan(&frames.borrow()).is_none(), "the panel breaks");
+    }));
+    assert!(broken.is_err());
+    assert_eq!(frames.borrow().screen, "starting");
+    assert_eq!(scan(&frames.borrow()), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_oled_that_nobody_looks_at_gives_way_to_a_word_and_a_press_brings_the_picture_back() {
+    let mut glass = Glass::colour(Size::new(128, 64));
+    glass.depth = Depth::Mono;
+    glass.wears = true;
+    let mut stage = Stage::on(glass);
+    stage.link.send_replace(online());
+    assert_eq!(stage.sees("online").await.screen, "online");
+    let began = Instant::now();
+    let first = stage.sees("asleep").await;
+    assert_eq!(began.elapsed().as_secs(), 300);
+    stage.frames.mark_unchanged();
+    stage.frames.changed().await.unwrap();
+    assert_ne!(
+        first.rgb(),
+        stage.frames.borrow().rgb(),
+        "the word stands still"
+    );
+    stage.remote.press(Duration::from_millis(100)).unwrap();
+    stage.sees("status").await;
+    stage.sees("online").await;
+    stage.sees("asleep").await;
+    // A message is something, too.
+    stage.counters.send_modify(|counters| {
+        counters.today = Some(Today::default());
+    });
+    stage.sees("online").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_page_of_the_network_comes_at_once_and_is_read_again_while_it_is_looked_at() {
+    let mut stage = Stage::new();
+    stage.link.send_replace(online());
+    stage.sees("online").await;
+    for page in ["status", "messages", "network"] {
+        stage.remote.press(Duration::from_millis(100)).unwrap();
+        let frame = stage.sees(page).await;
+        assert_eq!(frame.screen, page);
+    }
+    stage.sees("online").await;
 }

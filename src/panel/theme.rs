@@ -45,6 +45,9 @@ pub const PALE_GOOD: Rgb888 = Rgb888::new(118, 222, 178);
 /// The same, with ten seconds left.
 pub const PALE_WARN: Rgb888 = Rgb888::new(255, 196, 84);
 
+/// A frame around a code while the button is down, as light.
+pub const PALE_TOUCH: Rgb888 = Rgb888::new(138, 196, 255);
+
 impl Theme {
     /// The colours for a display.
     pub fn new(depth: Depth) -> Self {

@@ -2,17 +2,32 @@
 //! then there is nothing to write.
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use tokio::time::Instant;
 
+use crate::history::Stamper;
 use crate::message::ServerTime;
 
 /// A board without a clock wakes up in the past.
 const EARLIEST: Date = jiff::civil::date(2025, 1, 1);
 
+/// The time of day.
+#[derive(Clone, Debug)]
+pub struct Wall {
+    /// As the clock has it.
+    pub time: Zoned,
+    /// The network or the service has told it: a clock may also be wrong by a little.
+    pub sure: bool,
+}
+
 /// The time of day, unless the clock is plainly wrong.
-pub fn now() -> Option<Zoned> {
-    Some(Zoned::now()).filter(|now| now.date() >= EARLIEST)
+pub fn now(stamper: &Stamper, zone: &TimeZone) -> Option<Wall> {
+    let stamp = stamper.now();
+    let time = Timestamp::from_second(stamp.clock).ok()?;
+    let time = time.to_zoned(zone.clone());
+    let sure = stamp.sure;
+    (time.date() >= EARLIEST).then_some(Wall { time, sure })
 }
 
 /// A moment, past or coming, as a time of day; with its date when that is not today's.

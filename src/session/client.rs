@@ -7,6 +7,7 @@
 
 mod hook;
 mod listener;
+mod passkey;
 mod presence;
 mod sending;
 mod translate;
@@ -34,7 +35,7 @@ use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
 
 use self::hook::Hook;
 use self::listener::{Listener, Run, Signal};
-use self::sending::Answer;
+pub use self::sending::Sending;
 use super::acquaintance::Acquaintance;
 use super::clock::Clock;
 use super::ending::Ending;
@@ -46,7 +47,6 @@ use super::runtime::{Panics, TokioRuntime};
 use super::transport::Line;
 use super::verdict::Verdict;
 use super::{Event, SendError, Settings};
-use crate::message::Draft;
 use crate::store::Store;
 use crate::waiting::until;
 
@@ -111,7 +111,7 @@ pub struct Client {
     line: Arc<Line>,
     listener: Arc<Listener>,
     signals: Mutex<mpsc::Receiver<Signal>>,
-    sends: mpsc::Sender<(Draft, Answer)>,
+    sends: mpsc::Sender<Sending>,
     verdict: Verdict,
     runtime: TokioRuntime,
     clock: Clock,
@@ -175,6 +175,7 @@ impl Client {
         let (sends, drafts) = mpsc::channel(SENDS);
         runtime.spawn_detached(Box::pin(sending::send_all(
             Arc::downgrade(&inner),
+            line.clone(),
             drafts,
             *clock,
         )));
@@ -243,6 +244,7 @@ impl Client {
             tokio::pin!(overdue);
             let mut ready_by = None;
             let mut look = None;
+            let mut passkey_by = None;
             loop {
                 tokio::select! {
                     ended = &mut running => {
@@ -261,6 +263,10 @@ impl Client {
                         look = Some(Instant::now() + self.clock.real_of(LOOK));
                         self.look_around();
                     }
+                    () = until(passkey_by) => {
+                        passkey_by = None;
+                        self.give_passkey_up();
+                    }
                     Some(signal) = signals.recv() => match signal {
                         Signal::LoggedIn => {
                             ready_by = Some(Instant::now() + self.clock.real_of(READY));
@@ -270,6 +276,8 @@ impl Client {
                         Signal::Forbidden => self.leave(),
                         Signal::CodeShown | Signal::CodeDied => self.ask_for_pairing_code(),
                         Signal::RefsUsedUp => self.wait_for_pairing_code(),
+                        Signal::PasskeyMoved => passkey_by = self.listener.passkey_expires(),
+                        Signal::PasskeyKnown => self.confirm_passkey(),
                     },
                 }
             }
@@ -325,13 +333,16 @@ impl Client {
     /// The pairing code outlives the refs; what is left of it is worth waiting for.
     fn wait_for_pairing_code(&self) {
         let (line, verdict) = (self.line.clone(), self.verdict.clone());
+        let listener = self.listener.clone();
         let expires = self.listener.pairing_code_expires();
         self.runtime.spawn_detached(Box::pin(async move {
             if let Some(expires) = expires {
                 tokio::time::sleep_until(expires).await;
             }
-            verdict.pass(Ending::RefsUsedUp);
-            line.hang_up();
+            if !listener.is_about_passkey() {
+                verdict.pass(Ending::RefsUsedUp);
+                line.hang_up();
+            }
         }));
     }
 
@@ -342,9 +353,9 @@ impl Client {
     }
 
     /// Puts a message on the wire, after those that were given before it. Does not wait.
-    pub fn send(&self, draft: Draft, answer: Answer) {
-        if let Err(error) = self.sends.try_send((draft, answer)) {
-            let (_, answer) = error.into_inner();
+    pub fn send(&self, sending: Sending) {
+        if let Err(error) = self.sends.try_send(sending) {
+            let answer = error.into_inner().answer;
             // Who asked may have gone.
             let _ = answer.send(Err(SendError::Interrupted(
                 "too many messages at once".to_owned(),

@@ -3,7 +3,8 @@
 //! Values only. What follows from an ending is decided in [`super::machine`]; nothing here waits,
 //! writes or knows the protocol crate.
 //!
-//! Each row is the test of its name in `tests/suite/session/endings.rs`, over the wire.
+//! Each row is the test of its name in `tests/suite/session/endings.rs`, over the wire; those about
+//! passkeys are in `passkeys.rs` beside it.
 //!
 //! | what arrives | ending | what is shown | what the box does | test |
 //! |---|---|---|---|---|
@@ -21,10 +22,12 @@
 //! | the connection closes, breaks, carries garbage | [`Closed`][Ending::Closed], [`Broken`][Ending::Broken], [`Untrusted`][Ending::Untrusted] | connecting | backs off | `connection_lost` |
 //! | no way to the service | [`NoNetwork`][Ending::NoNetwork] | waiting for the network | backs off | `no_network` |
 //! | `ib` with `downgrade_webclient` | none: the codes stay | what to do on the phone | goes on with codes | `not_multi_device` |
-//! | `passkey_prologue_request` | [`PasskeyWanted`][Ending::PasskeyWanted] | that a passkey is wanted | waits for a person | `passkey_wanted` |
+//! | `passkey_prologue_request` | none: the connection stays | that a passkey is wanted, then a code to compare | hands the request out, the assertion and a person's word in | `passkey_given` |
+//! | the same, and nothing is done for ten minutes | [`PasskeyLate`][Ending::PasskeyLate] | that it was too late | waits for a person | `passkey_late` |
+//! | a step of it is refused | [`PasskeyRefused`][Ending::PasskeyRefused] | that it was not accepted | waits for a person | `passkey_refused` |
 //! | six refs expire | [`RefsUsedUp`][Ending::RefsUsedUp] | fresh codes; after two rounds that the phone may be full; after ten minutes rest | asks for more, then rests | `nobody_scanned` |
 //! | a number of production, on a box that is not | [`Forbidden`][Ending::Forbidden] | stopped, and why | does not link; unlinks at the service and forgets its keys | `number_of_production` |
-//! | 463 in a message's ack | none: the link is well | a warning while online | the outbox gives the message up and slows down | `send_time_lock` |
+//! | 463 in a message's ack | none: the link is well | online, with a warning of its own | the outbox gives the message up and slows down | `send_time_lock` |
 
 use std::time::Duration;
 
@@ -68,9 +71,11 @@ pub enum Ending {
     Broken,
     /// Nobody scanned while the service's codes lasted.
     RefsUsedUp,
-    /// The service wants a passkey before it links this device, which the box cannot give. A
-    /// fresh code would only lead to the same question.
-    PasskeyWanted,
+    /// The service or the phone did not accept the passkey that somebody gave. A fresh code would
+    /// only lead to the same question.
+    PasskeyRefused,
+    /// The service wanted a passkey, and nobody gave it or compared the codes in time.
+    PasskeyLate,
     /// The phone has linked this device; the service wants it to log in now.
     Paired,
     /// The number belongs to production and this box does not: it will not be linked, and was
@@ -154,7 +159,8 @@ impl Ending {
             | Self::RateLimited
             | Self::Refused(_)
             | Self::RefsUsedUp
-            | Self::PasskeyWanted
+            | Self::PasskeyRefused
+            | Self::PasskeyLate
             | Self::Paired
             | Self::Forbidden
             | Self::Asked => false,
@@ -180,7 +186,8 @@ impl Ending {
             | Self::Closed
             | Self::Broken
             | Self::RefsUsedUp
-            | Self::PasskeyWanted
+            | Self::PasskeyRefused
+            | Self::PasskeyLate
             | Self::Paired
             | Self::Forbidden
             | Self::Asked => false,

@@ -27,6 +27,8 @@ pub enum Link {
     },
     /// Not linked, and codes to link with are (about to be) on the screen.
     Linking(Linking),
+    /// A phone scanned a code, and the service wants a passkey before it links this device.
+    Passkey(Passkey),
     /// Not linked, and nobody seems to be there: the service is left alone until a press.
     Resting,
     /// Linked and logged in.
@@ -92,6 +94,16 @@ pub struct Code {
     pub lifetime: Duration,
 }
 
+impl Code {
+    /// A QR's payload without the address of the phone's linking page, whose fragment it is where
+    /// the configuration asks for one. No payload has a `#` of its own: it is base64 and commas.
+    pub fn bare(&self) -> &str {
+        self.text
+            .split_once('#')
+            .map_or(self.text.as_str(), |(_, bare)| bare)
+    }
+}
+
 impl std::fmt::Debug for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Code")
@@ -105,10 +117,37 @@ impl std::fmt::Debug for Code {
 pub enum LinkTrouble {
     /// The phone's WhatsApp knows no linked devices of this kind.
     NotMultidevice,
-    /// The service wants a passkey first.
-    PasskeyWanted,
+    /// The service or the phone did not accept the passkey.
+    PasskeyRefused,
+    /// Nobody gave the passkey, or compared the codes, in time.
+    PasskeyLate,
     /// The service or the phone broke the linking off.
     Refused,
+}
+
+/// What is to be done before a device is linked to an account that has a passkey.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Passkey {
+    /// Somebody is to sign the request, which is the code's text: the options of WebAuthn's `get`,
+    /// as JSON, as the service wrote them.
+    Wanted(Code),
+    /// What was given is with the service, or with the phone.
+    Checking {
+        /// When that is given up.
+        expires: Instant,
+    },
+    /// Somebody is to look whether the phone shows the same: eight characters in two groups.
+    Compare(Code),
+}
+
+impl Passkey {
+    /// When this step is given up.
+    pub fn expires(&self) -> Instant {
+        match self {
+            Self::Wanted(code) | Self::Compare(code) => code.expires,
+            Self::Checking { expires } => *expires,
+        }
+    }
 }
 
 /// The linked account.
@@ -170,6 +209,7 @@ impl Link {
             Link::WaitingTime => "waiting_time",
             Link::Connecting { .. } => "connecting",
             Link::Linking(_) => "linking",
+            Link::Passkey(_) => "passkey",
             Link::Resting => "resting",
             Link::Online(_) => "online",
             Link::Conflict { .. } => "conflict",

@@ -92,8 +92,10 @@ pub enum Why {
 pub enum Hold {
     /// Codes were shown long enough; nobody seems to be there.
     Resting,
-    /// A phone scanned a code, and the service wants a passkey.
-    Passkey,
+    /// The service wanted a passkey, and what it got was not accepted.
+    PasskeyRefused,
+    /// The service wanted a passkey, and nobody gave it in time.
+    PasskeyLate,
     /// Somebody else uses our keys.
     Conflict,
     /// The device was removed.
@@ -283,7 +285,8 @@ fn pressed(mut state: State, now: Moment) -> (State, Action) {
         } => state.taking(true, now),
         Mode::Holding(
             Hold::Resting
-            | Hold::Passkey
+            | Hold::PasskeyRefused
+            | Hold::PasskeyLate
             | Hold::Unlinked { .. }
             | Hold::Forbidden
             | Hold::Locked

@@ -249,7 +249,8 @@ fn encode(ending: Ending) -> (u32, u32, Option<Duration>) {
         | Ending::Closed
         | Ending::Broken
         | Ending::RefsUsedUp
-        | Ending::PasskeyWanted
+        | Ending::PasskeyRefused
+        | Ending::PasskeyLate
         | Ending::Paired
         | Ending::Forbidden
         | Ending::Asked => (0, 0, None),

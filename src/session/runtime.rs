@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use wacore::runtime::{AbortHandle, Runtime};
 
 use super::clock::Clock;
@@ -22,6 +22,26 @@ type Boxed = Pin<Box<dyn Future<Output = ()> + Send + 'static>>;
 
 /// Where the first panic of any task is left for the supervisor to find.
 pub type Panics = Arc<watch::Sender<Option<String>>>;
+
+tokio::task_local! {
+    static LEASH: Leash;
+}
+
+/// A hold on one task of the protocol crate. Some of what it does by itself has no switch of its own.
+#[derive(Clone, Debug, Default)]
+pub struct Leash(Arc<Notify>);
+
+impl Leash {
+    /// On the task that asks; `None` where it is not the crate's.
+    pub fn on_this_task() -> Option<Self> {
+        LEASH.try_with(Self::clone).ok()
+    }
+
+    /// The task is dropped where it waits next.
+    pub fn end(&self) {
+        self.0.notify_one();
+    }
+}
 
 /// The protocol crate's runtime.
 #[derive(Clone, Debug)]
@@ -51,12 +71,15 @@ impl TokioRuntime {
     fn watched(&self, future: Boxed) -> impl Future<Output = ()> + Send + 'static {
         let mut closed = self.closed.subscribe();
         let panics = self.panics.clone();
+        let leash = Leash::default();
         async move {
+            let future = LEASH.scope(leash.clone(), AssertUnwindSafe(future).catch_unwind());
             tokio::select! {
                 biased;
                 // An error means that the runtime itself is gone, which closes it as well.
                 _ = closed.wait_for(|closed| *closed) => {}
-                ended = AssertUnwindSafe(future).catch_unwind() => {
+                () = leash.0.notified() => {}
+                ended = future => {
                     if let Err(panic) = ended {
                         report(&panics, panic.as_ref());
                     }
@@ -148,6 +171,25 @@ mod tests {
             .spawn_blocking(Box::new(|| panic!("far away")))
             .await;
         assert_eq!(first.borrow().as_deref(), Some("far away"));
+    }
+
+    #[tokio::test]
+    async fn a_task_ends_by_the_leash_that_it_gave_away_itself() {
+        assert!(
+            Leash::on_this_task().is_none(),
+            "a test is none of the crate's"
+        );
+        let (runtime, first) = runtime();
+        let (held, mut dropped) = tokio::sync::mpsc::channel::<()>(1);
+        let (give, given) = tokio::sync::oneshot::channel();
+        runtime.spawn_detached(Box::pin(async move {
+            give.send(Leash::on_this_task()).unwrap();
+            std::future::pending::<()>().await;
+            drop(held);
+        }));
+        given.await.unwrap().unwrap().end();
+        assert_eq!(dropped.recv().await, None);
+        assert_eq!(*first.borrow(), None);
     }
 
     #[tokio::test]

@@ -13,16 +13,16 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::doors::{Doors, Happening};
+use self::doors::{Doors, Happening, done, not_wanted, offline};
 use super::backoff::Jitter;
-use super::client::{Client, Context, Ended};
+use super::client::{Client, Context, Ended, Sending};
 use super::clock::Clock;
 use super::ending::Ending;
 use super::keys::Keys;
 use super::link::Link;
 use super::machine::{self, Action, Input, Mode, Moment, State};
 use super::queue::{Pump, queue};
-use super::{Event, Handle, Order, SendError, Settings, record, tls};
+use super::{Event, Handle, Order, Settings, record, tls};
 use crate::store::Store;
 use crate::waiting::until;
 
@@ -243,8 +243,23 @@ impl Session {
                 happening = self.doors.next() => happening?,
             };
             match happening {
-                Happening::Order(Order::Send(draft, answer)) => client.send(draft, answer),
+                Happening::Order(Order::Send {
+                    draft,
+                    release,
+                    answer,
+                }) => client.send(Sending {
+                    draft,
+                    release,
+                    answer,
+                }),
                 Happening::Order(Order::TakeOver(answer)) => done(answer),
+                Happening::Order(Order::Passkey(assertion, answer)) => {
+                    client.hand_in_passkey(&assertion, answer);
+                }
+                Happening::Order(Order::ConfirmPasskey(answer)) => {
+                    client.confirm_passkey();
+                    done(answer);
+                }
                 Happening::Order(Order::Link(answer)) => {
                     let now = self.context.clock.now();
                     let (state, action) =
@@ -292,8 +307,11 @@ impl Session {
                 happening = self.doors.next() => happening?,
             };
             match happening {
-                Happening::Order(Order::Send(_, answer)) => offline(answer),
-                Happening::Order(Order::Link(answer) | Order::TakeOver(answer)) => done(answer),
+                Happening::Order(Order::Send { answer, .. }) => offline(answer),
+                Happening::Order(Order::Passkey(_, answer)) => not_wanted(answer),
+                Happening::Order(
+                    Order::Link(answer) | Order::TakeOver(answer) | Order::ConfirmPasskey(answer),
+                ) => done(answer),
                 Happening::Order(Order::Unlink(answer)) => return Ok(Some(Next::Reset(answer))),
                 Happening::Stop => return Ok(Some(Next::Stop)),
             }
@@ -329,8 +347,16 @@ impl Session {
                 happening = self.doors.next() => happening?,
             };
             let (input, answer) = match happening {
-                Happening::Order(Order::Send(_, answer)) => {
+                Happening::Order(Order::Send { answer, .. }) => {
                     offline(answer);
+                    continue;
+                }
+                Happening::Order(Order::Passkey(_, answer)) => {
+                    not_wanted(answer);
+                    continue;
+                }
+                Happening::Order(Order::ConfirmPasskey(answer)) => {
+                    done(answer);
                     continue;
                 }
                 Happening::Order(Order::Link(answer)) => (Input::Press, answer),
@@ -364,15 +390,6 @@ async fn close_while(client: &Client, mut running: Pin<&mut impl Future<Output =
 /// An ending that only leads to a back-off needs no record, whatever it is at other times.
 fn is_to_be_kept(ending: Ending, action: Action) -> bool {
     ending.is_kept() && (!matches!(ending, Ending::Removed(_)) || action == Action::Forget)
-}
-
-/// Whoever gave the order may have gone.
-fn done(answer: oneshot::Sender<()>) {
-    let _ = answer.send(());
-}
-
-fn offline(answer: oneshot::Sender<Result<(), SendError>>) {
-    let _ = answer.send(Err(SendError::Offline));
 }
 
 /// Chance, from the seeds the standard library draws for its hash maps.

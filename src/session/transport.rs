@@ -28,6 +28,7 @@ use wacore::net::{
 use super::clock::Clock;
 use super::ending::Ending;
 use super::endpoint::Endpoint;
+use super::release::Release;
 use super::verdict::Verdict;
 
 /// For name, route, TLS and upgrade together (as the web client has it).
@@ -65,7 +66,11 @@ pub struct Line {
     verdict: Verdict,
     /// Ends the reader of the connection opened last.
     current: Mutex<Option<watch::Sender<bool>>>,
+    held: Held,
 }
+
+/// What the next frame waits for, whatever it carries: their order is part of the encryption.
+type Held = Arc<Mutex<Release>>;
 
 impl Line {
     /// Nothing is opened before the protocol crate asks.
@@ -76,6 +81,7 @@ impl Line {
             clock,
             verdict,
             current: Mutex::new(None),
+            held: Arc::new(Mutex::new(Release::at_once())),
         }
     }
 
@@ -90,6 +96,11 @@ impl Line {
         if let Some(current) = current {
             current.send_replace(true);
         }
+    }
+
+    /// Keeps back whatever is to be written from now on until `release` is given.
+    pub fn hold(&self, release: Release) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = release;
     }
 
     async fn open(&self) -> Result<Socket, (Ending, anyhow::Error)> {
@@ -191,6 +202,7 @@ impl TransportFactory for Line {
         let connection = Connection {
             writer: AsyncMutex::new(writer),
             hang_up,
+            held: self.held.clone(),
             clock: self.clock,
         };
         Ok((Arc::new(connection), received))
@@ -201,18 +213,27 @@ impl TransportFactory for Line {
 struct Connection {
     writer: AsyncMutex<SplitSink<Socket, Message>>,
     hang_up: watch::Sender<bool>,
+    held: Held,
     clock: Clock,
+}
+
+impl Connection {
+    fn held(&self) -> Release {
+        let held = self.held.lock();
+        held.unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 #[async_trait]
 impl Transport for Connection {
     async fn send(&self, data: Bytes) -> anyhow::Result<()> {
-        // Whoever hung up does not want the last word to go out after all.
-        anyhow::ensure!(!*self.hang_up.borrow(), "the connection was hung up");
         let write = async {
-            self.writer
-                .lock()
-                .await
+            let mut writer = self.writer.lock().await;
+            let release = self.held();
+            anyhow::ensure!(release.given().await, "what it rests on was not stored");
+            // Whoever hung up does not want the last word to go out after all.
+            anyhow::ensure!(!*self.hang_up.borrow(), "the connection was hung up");
+            writer
                 .send(Message::Binary(data))
                 .await
                 .context("writing to the service")
@@ -221,7 +242,7 @@ impl Transport for Connection {
             Ok(written) => written,
             Err(_) => {
                 self.hang_up.send_replace(true);
-                anyhow::bail!("the service takes nothing in");
+                anyhow::bail!("nothing could be written in time");
             }
         }
     }

@@ -27,13 +27,7 @@ pub async fn press(
     State(button): State<RemoteButton>,
     body: Result<Json<Press>, JsonRejection>,
 ) -> Result<StatusCode, Refusal> {
-    let Json(press) = body.map_err(|rejection| {
-        let error = match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => "too_large",
-            _ => "bad_request",
-        };
-        Refusal::new(rejection.status(), error, rejection.body_text())
-    })?;
+    let Json(press) = body.map_err(Refusal::of_json)?;
     if press.hold_ms > LONGEST {
         let detail = format!("hold_ms is {}; at most {LONGEST}", press.hold_ms);
         return Err(Refusal::new(StatusCode::BAD_REQUEST, "bad_request", detail));

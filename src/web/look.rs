@@ -15,7 +15,7 @@ use super::answer::Refusal;
 use crate::hardware::DisplayHealth;
 use crate::history::view::Events;
 use crate::session::Link;
-use crate::session::link::{LinkTrouble, Remover, StopReason};
+use crate::session::link::{LinkTrouble, Passkey, Remover, StopReason};
 
 /// The process is up; whether the link is, `/status` tells.
 pub async fn healthz() -> &'static str {
@@ -39,6 +39,8 @@ pub struct Status {
     /// What the state's name does not say: why it stopped, who removed the device.
     reason: Option<&'static str>,
     screen: &'static str,
+    /// How bright the display is, in hundredths.
+    brightness: u8,
     /// `speaks`, or `listens` while another box on the number answers.
     voice: &'static str,
     inbox: Inbox,
@@ -58,6 +60,8 @@ struct Inbox {
 struct Outbox {
     pending: u64,
     failed: u64,
+    /// The service refuses messages to new chats for a while (463, 475).
+    limited: bool,
 }
 
 /// `GET /status`.
@@ -78,6 +82,7 @@ pub async fn status(State(states): State<States>) -> Json<Status> {
         next_try: next_try(&link).and_then(timestamp),
         reason: reason(&link),
         screen: states.frames.borrow().screen,
+        brightness: states.frames.borrow().light,
         voice: states.voice.borrow().name(),
         inbox: Inbox {
             seq: states.inbox.borrow().0,
@@ -85,6 +90,7 @@ pub async fn status(State(states): State<States>) -> Json<Status> {
         outbox: Outbox {
             pending: outbox.pending,
             failed: outbox.failed,
+            limited: outbox.limited,
         },
         version: env!("CARGO_PKG_VERSION"),
         board: states.board,
@@ -117,6 +123,7 @@ fn next_try(link: &Link) -> Option<Instant> {
         Link::Starting
         | Link::WaitingTime
         | Link::Linking(_)
+        | Link::Passkey(_)
         | Link::Resting
         | Link::Online(_)
         | Link::Unlinked { .. }
@@ -141,10 +148,16 @@ fn reason(link: &Link) -> Option<&'static str> {
         }),
         Link::Linking(linking) => match linking.trouble {
             Some(LinkTrouble::NotMultidevice) => Some("not_multidevice"),
-            Some(LinkTrouble::PasskeyWanted) => Some("passkey_wanted"),
+            Some(LinkTrouble::PasskeyRefused) => Some("passkey_refused"),
+            Some(LinkTrouble::PasskeyLate) => Some("passkey_late"),
             Some(LinkTrouble::Refused) => Some("refused"),
             None => linking.maybe_full.then_some("phone_may_be_full"),
         },
+        Link::Passkey(passkey) => Some(match passkey {
+            Passkey::Wanted(_) => "wanted",
+            Passkey::Checking { .. } => "checking",
+            Passkey::Compare(_) => "compare",
+        }),
         Link::Starting
         | Link::WaitingNetwork { .. }
         | Link::WaitingTime

@@ -10,12 +10,13 @@ use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::*;
 use crate::hardware::{Button, ButtonEvent, DisplayHealth, Source, headless};
-use crate::session::link::Account;
+use crate::session::link::{Account, Code, Passkey};
+use crate::session::{Order, PasskeyError};
 
 struct Stage {
     history: History,
@@ -25,6 +26,7 @@ struct Stage {
     _outbox: watch::Sender<Pending>,
     _frames: watch::Sender<Arc<Frame>>,
     button: Button,
+    orders: mpsc::Receiver<Order>,
     shutdown: Option<oneshot::Sender<()>>,
     served: tokio::task::JoinHandle<io::Result<()>>,
 }
@@ -39,13 +41,16 @@ async fn stage(with_button: bool) -> Stage {
     let counts = Pending {
         pending: 2,
         failed: 1,
+        limited: true,
         ..Pending::default()
     };
     let (outbox, outbox_watch) = watch::channel(counts);
     let data = tempfile::tempdir().unwrap();
     let store = crate::store::Store::open(data.path()).unwrap();
     let history = History::open(&store, Default::default()).unwrap();
+    let (order, orders) = mpsc::channel(4);
     let states = States {
+        session: Some(Handle::new(order, link_watch.clone())),
         link: link_watch,
         frames: frames_watch,
         inbox: inbox_watch,
@@ -70,6 +75,7 @@ async fn stage(with_button: bool) -> Stage {
         _outbox: outbox,
         _frames: frames,
         button: board.button,
+        orders,
         shutdown: Some(shutdown),
         served,
     }
@@ -82,30 +88,58 @@ impl Stage {
     }
 
     async fn ask_as(&self, host: &str, method: &str, path: &str, body: &str) -> (u16, Bytes) {
-        let stream = tokio::net::TcpStream::connect(self.addr).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .unwrap();
-        tokio::spawn(connection);
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", host)
-            .header("content-type", "application/json")
-            .body(Full::new(Bytes::from(body.to_owned())))
-            .unwrap();
-        let response = sender.send_request(request).await.unwrap();
-        let status = response.status().as_u16();
-        (
-            status,
-            response.into_body().collect().await.unwrap().to_bytes(),
-        )
+        self.ask_for(host, None, method, path, body).await
+    }
+
+    /// As a browser asks for a page.
+    async fn ask_for(
+        &self,
+        host: &str,
+        origin: Option<&str>,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> (u16, Bytes) {
+        ask_at(self.addr, host, origin, method, path, body).await
     }
 
     async fn json(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let (status, body) = self.ask(method, path, body).await;
         (status, serde_json::from_slice(&body).unwrap_or_default())
     }
+}
+
+async fn ask_at(
+    addr: SocketAddr,
+    host: &str,
+    origin: Option<&str>,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> (u16, Bytes) {
+    let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", host)
+        .header("content-type", "application/json");
+    let request = match origin {
+        Some(origin) => request.header("origin", origin),
+        None => request,
+    };
+    let request = request
+        .body(Full::new(Bytes::from(body.to_owned())))
+        .unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    let status = response.status().as_u16();
+    (
+        status,
+        response.into_body().collect().await.unwrap().to_bytes(),
+    )
 }
 
 #[tokio::test]
@@ -135,9 +169,10 @@ async fn the_status_tells_the_whole_box() {
     let expected = json!({
         "link": "resting", "number": null, "name": null, "since": null, "screen": "resting",
         "companions": null, "phone_unseen_days": null, "next_try": null, "reason": null,
-        "voice": "listens", "inbox": { "seq": 17 }, "outbox": { "pending": 2, "failed": 1 },
+        "voice": "listens", "inbox": { "seq": 17 },
+        "outbox": { "pending": 2, "failed": 1, "limited": true },
         "version": env!("CARGO_PKG_VERSION"), "board": "headless",
-        "display_fault": null,
+        "display_fault": null, "brightness": 100,
     });
     assert_eq!(told, expected);
 
@@ -240,6 +275,106 @@ async fn a_page_of_another_name_cannot_look_in() {
             "{own}"
         );
     }
+}
+
+#[tokio::test]
+async fn another_page_cannot_send_what_it_may_not_read() {
+    let stage = stage(true).await;
+    let host = stage.addr.to_string();
+    let press = r#"{"hold_ms":100}"#;
+    for (origin, expected) in [
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("http://127.0.0.1.evil.example:80", 403),
+        ("http://localhost:8080", 202),
+        ("http://[::1]:8080", 202),
+    ] {
+        let (status, _) = stage
+            .ask_for(&host, Some(origin), "POST", "/button", press)
+            .await;
+        assert_eq!(status, expected, "{origin}");
+    }
+}
+
+fn passkey_wanted() -> Link {
+    Link::Passkey(Passkey::Wanted(Code {
+        text: r#"{"challenge":"aG9sYQ","rpId":"whatsapp.com"}"#.to_owned(),
+        expires: Instant::now() + Duration::from_secs(600),
+        lifetime: Duration::from_secs(600),
+    }))
+}
+
+const ASSERTION: &str = r#"{"id":"AA","rawId":"AA","type":"public-key","response":
+    {"clientDataJSON":"AA","authenticatorData":"AA","signature":"AA"}}"#;
+
+#[tokio::test]
+async fn a_passkeys_request_goes_out_while_one_is_wanted() {
+    let stage = stage(false).await;
+    let (status, told) = stage.json("GET", "/passkey", "").await;
+    assert_eq!((status, &told["error"]), (404, &json!("not_wanted")));
+    stage.link.send_replace(passkey_wanted());
+    let (status, told) = stage.json("GET", "/passkey", "").await;
+    assert_eq!(status, 200);
+    assert_eq!(
+        told,
+        json!({ "challenge": "aG9sYQ", "rpId": "whatsapp.com" })
+    );
+    let (_, told) = stage.json("GET", "/status", "").await;
+    assert_eq!(
+        (&told["link"], &told["reason"]),
+        (&json!("passkey"), &json!("wanted"))
+    );
+    let expires = Instant::now();
+    let checking = Link::Passkey(Passkey::Checking { expires });
+    stage.link.send_replace(checking);
+    assert_eq!(stage.json("GET", "/passkey", "").await.0, 404);
+}
+
+#[tokio::test]
+async fn an_assertion_reaches_the_session_and_its_word_comes_back() {
+    let mut stage = stage(false).await;
+    let outcomes = [
+        (Ok(()), 202, None),
+        (Err(PasskeyError::NotWanted), 409, Some("not_wanted")),
+        (Err(PasskeyError::Given), 409, Some("given")),
+        (Err(PasskeyError::Unusable("so")), 422, Some("unusable")),
+        (Err(PasskeyError::Refused), 502, Some("refused")),
+        (Err(PasskeyError::Interrupted), 502, Some("interrupted")),
+    ];
+    for (outcome, expected, error) in outcomes {
+        let (answer, orders) = (outcome.clone(), &mut stage.orders);
+        let session = async {
+            match orders.recv().await {
+                Some(Order::Passkey(_, told)) => told.send(answer).unwrap(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let addr = stage.addr;
+        let host = addr.to_string();
+        let asking = ask_at(addr, &host, None, "POST", "/passkey", ASSERTION);
+        let ((status, body), ()) = tokio::join!(asking, session);
+        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
+        assert_eq!(status, expected, "{outcome:?}");
+        assert_eq!(told["error"].as_str(), error, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_assertion_never_reaches_the_session() {
+    let mut stage = stage(false).await;
+    stage.link.send_replace(passkey_wanted());
+    let huge = ASSERTION.replacen("AA", &"A".repeat(20_000), 1);
+    for (body, expected, error) in [
+        ("", 400, "bad_request"),
+        ("{", 400, "bad_request"),
+        ("{}", 422, "bad_request"),
+        (r#"{"rawId":7}"#, 422, "bad_request"),
+        (huge.as_str(), 413, "too_large"),
+    ] {
+        let (status, told) = stage.json("POST", "/passkey", body).await;
+        assert_eq!((status, &told["error"]), (expected, &json!(error)));
+    }
+    assert!(stage.orders.try_recv().is_err());
 }
 
 #[tokio::test]

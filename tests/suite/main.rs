@@ -6,8 +6,10 @@
 
 mod alerts;
 mod cut;
+mod face;
 mod full;
 mod history;
+mod passkey;
 mod process;
 mod session;
 mod shop;

@@ -144,6 +144,18 @@ impl BoxProcess {
         }
     }
 
+    /// What the box's page answers.
+    #[allow(dead_code, reason = "the suite uses it, the measurements do not")]
+    pub fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Vec<u8>) {
+        request(self.web, method, path, body).unwrap()
+    }
+
+    /// What it has logged since this was asked last.
+    #[allow(dead_code, reason = "the suite uses it, the measurements do not")]
+    pub fn log(&self) -> String {
+        self.said.try_iter().collect::<Vec<_>>().join("\n")
+    }
+
     /// The picture on the screen.
     pub fn screen(&self) -> Picture {
         let (code, body) = request(self.web, "GET", "/screen.png", "").unwrap();
@@ -268,7 +280,7 @@ pub struct Picture {
     grey: Vec<u8>,
 }
 
-fn decode(bytes: &[u8]) -> Picture {
+pub fn decode(bytes: &[u8]) -> Picture {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     let mut reader = decoder.read_info().unwrap();

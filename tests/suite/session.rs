@@ -4,6 +4,7 @@ mod account;
 mod endings;
 mod linking;
 mod messages;
+mod passkeys;
 mod priorities;
 
 use std::num::NonZeroU32;
@@ -15,9 +16,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use vinculo::message::{Body, ChatId, Draft, Incoming, MessageId};
-use vinculo::session::link::{Account, LinkTrouble, Linking, Remover, StopReason};
+use vinculo::session::link::{Account, LinkTrouble, Linking, Passkey, Remover, StopReason};
 use vinculo::session::{
-    Clock, Endpoint, Event, Handle, Link, Rank, Role, SendError, Settings, spawn,
+    Clock, Endpoint, Event, Handle, Link, PasskeyError, Rank, Release, Role, SendError, Settings,
+    spawn,
 };
 use vinculo::store::Store;
 use whatsim::{Fault, Kind, Options, Sim};
@@ -52,11 +54,15 @@ struct Told {
 }
 
 fn log() {
-    use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::filter::Targets;
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let wanted = std::env::var("RUST_LOG").unwrap_or_default();
+    let wanted: Targets = wanted.parse().unwrap();
     // Another test of this process may have been first.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
-        .with_test_writer()
+    let _ = tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_test_writer())
+        .with(wanted)
         .try_init();
 }
 

@@ -119,3 +119,22 @@ async fn another_server_takes_the_link_and_the_box_yields_until_a_press() {
     running.hold(PRESS);
     running.wait_link("online");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_lock_on_sending_is_told_everywhere_while_the_link_stays_online() {
+    let town = Town::new().await;
+    let running = town.linked().await;
+    let lock = Fault::new(Kind::RefuseAcks).on(SHOP).code(463).times(1);
+    town.sim.fault(lock).unwrap();
+    town.sim.send_text(ANA, SHOP, "¿abren hoy?").unwrap();
+    let told = running.wait("the time-lock", |status| {
+        status["outbox"]["limited"] == true
+    });
+    assert_eq!(told["link"], "online");
+    assert_eq!(told["outbox"]["failed"], 1);
+    running.wait_events("the time-lock", |events| {
+        let rows = events["events"].as_array().unwrap();
+        let last = rows.last().unwrap();
+        last["what"] == "sending_limited" && last["cause"] == "too_many_strangers"
+    });
+}

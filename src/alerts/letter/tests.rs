@@ -116,11 +116,31 @@ fn an_outage_that_kept_the_mail_back_is_told_in_one() {
     assert!(
         letter
             .text
-            .contains("Desde: 10:35\nHasta: 12:00 (duró 1 h 25 min)"),
+            .contains("Estuvo fuera desde: 10:35\nHasta: 12:00 (duró 1 h 25 min)"),
         "{}",
         letter.text
     );
     assert_eq!(letter.id, both[1].name());
+}
+
+#[test]
+fn a_summary_counts_and_names_each_time_once() {
+    let all = every();
+    let told = |language, minutes: i64| {
+        let mut notice = all[10].clone();
+        notice.counts[0].first = Some(stamp(-minutes).into());
+        notice.counts[0].last = Some(stamp(0).into());
+        letter(&settings(language), &[notice], &stamp(0))
+            .unwrap()
+            .text
+    };
+    let english = told(Language::En, 25);
+    assert!(
+        english.contains("7 more times, from 11:35 to 12:00"),
+        "{english}"
+    );
+    let spanish = told(Language::Es, 0);
+    assert!(spanish.contains("7 veces más, 12:00\n"), "{spanish}");
 }
 
 #[test]

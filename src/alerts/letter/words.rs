@@ -39,8 +39,8 @@ fn es(kind: Kind, state: Option<What>) -> Says {
         Kind::Conflict => (
             "el vínculo está abierto en otra parte",
             "Otro programa entró a WhatsApp con una copia de los datos de este equipo, y \
-             WhatsApp dejó por fuera a este. No contesta hasta que usted decida, o hasta \
-             que recupere el vínculo solo, si su pantalla dice a qué hora.",
+             WhatsApp dejó por fuera a este. Este equipo no contesta hasta que usted decida. Si su \
+             pantalla muestra una hora, a esa hora recupera el vínculo solo.",
             "Apague la copia (una tarjeta clonada o un respaldo restaurado) y luego pulse el \
              botón del equipo para usar el vínculo aquí.",
         ),
@@ -61,7 +61,7 @@ fn es(kind: Kind, state: Option<What>) -> Says {
             "WhatsApp suspendió el número",
             "WhatsApp suspendió este número por un tiempo. El equipo espera y vuelve a entrar solo.",
             "Abra WhatsApp en el teléfono y mire el motivo. No intente vincular otros programas \
-             mientras dura: la puede alargar.",
+             mientras dure la suspensión: eso la puede alargar.",
         ),
         Kind::Outdated => (
             "falta actualizar el programa",
@@ -69,7 +69,7 @@ fn es(kind: Kind, state: Option<What>) -> Says {
             "Instale la última versión de vínculo. El equipo reintenta solo de vez en cuando.",
         ),
         Kind::Stopped => (
-            "detenido: WhatsApp rechazó el equipo",
+            "WhatsApp rechazó el equipo",
             "WhatsApp rechazó este equipo por un motivo que solo una persona puede resolver.",
             "Mire la pantalla del equipo, instale la última versión si la hay y pulse el botón \
              para reintentar.",
@@ -86,7 +86,7 @@ fn es(kind: Kind, state: Option<What>) -> Says {
             "",
         ),
         Kind::Summary => (
-            "resumen: el vínculo va y viene",
+            "el vínculo va y viene (resumen)",
             "Desde el último correo esto pasó varias veces. Va contado aquí para no llenarle el \
              buzón.",
             "Si es la conexión, revise el wifi, el router y la fuente de poder. \"vinculo events\" \
@@ -124,8 +124,8 @@ fn en(kind: Kind, state: Option<What>) -> Says {
         Kind::Conflict => (
             "the link is open elsewhere",
             "Another program logged in to WhatsApp with a copy of this box's data, and WhatsApp \
-             threw this one out. It does not answer until you decide, or until it takes \
-             the link back by itself, if its screen says when.",
+             threw this one out. This box does not answer until you decide. If its screen shows \
+             a time, it takes the link back by itself then.",
             "Switch the copy off (a cloned card, or a restored backup), then press the button \
              of the box to use the link here.",
         ),
@@ -154,7 +154,7 @@ fn en(kind: Kind, state: Option<What>) -> Says {
             "Install the latest version of vinculo. The box tries again by itself now and then.",
         ),
         Kind::Stopped => (
-            "stopped: WhatsApp refused the box",
+            "WhatsApp refused the box",
             "WhatsApp refused this box for a reason that only a person can settle.",
             "Look at the box's screen, install the latest version if there is one, and press the \
              button to try again.",
@@ -167,7 +167,7 @@ fn en(kind: Kind, state: Option<What>) -> Says {
         ),
         Kind::Normal => ("back to normal", "The box is online again and answers.", ""),
         Kind::Summary => (
-            "summary: the link comes and goes",
+            "the link comes and goes (summary)",
             "Since the last mail this happened several times. It is counted here so as not to \
              fill your mailbox.",
             "If it is the connection, check the Wi-Fi, the router and the power supply. \"vinculo \

@@ -112,9 +112,15 @@ impl Life {
 
     /// The box puts a message on the wire; the service takes it in, and may say so.
     async fn take(&self, order: Order, world: &mut World, ack: bool) {
-        let Order::Send(draft, answer) = order else {
+        let Order::Send {
+            draft,
+            release,
+            answer,
+        } = order
+        else {
             panic!("{order:?}")
         };
+        assert!(release.given().await);
         let _ = answer.send(Ok(()));
         world.deliveries += 1;
         let before = world.got.insert(draft.id.0.clone(), draft.text.clone());

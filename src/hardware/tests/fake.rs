@@ -26,6 +26,10 @@ const SPIDEV: usize = 4096;
 pub struct State {
     /// Bytes since the last time somebody asked.
     pub bytes: usize,
+    /// Cycles of the bus's clock since the last time somebody asked.
+    pub cycles: usize,
+    /// Transfers since the last time somebody asked.
+    pub transfers: usize,
     /// Times somebody tried to send.
     pub tries: usize,
     /// The cable is out.
@@ -75,6 +79,15 @@ impl Fake {
     /// Bytes since the last time.
     pub fn count(&self) -> usize {
         std::mem::take(&mut self.state().bytes)
+    }
+
+    /// Cycles of the bus's clock, and transfers, since the last time.
+    pub fn clocked(&self) -> (usize, usize) {
+        let mut state = self.state();
+        (
+            std::mem::take(&mut state.cycles),
+            std::mem::take(&mut state.transfers),
+        )
     }
 
     /// The real driver of a profile, on this bus.
@@ -136,6 +149,9 @@ impl SpiDevice for Fake {
             assert!(bytes.len() <= SPIDEV, "spidev refuses {}", bytes.len());
             let data = self.state().data;
             self.take(bytes, data)?;
+            let mut state = self.state();
+            state.cycles += bytes.len() * 8;
+            state.transfers += 1;
         }
         Ok(())
     }
@@ -158,7 +174,12 @@ impl I2c for Fake {
             };
             assert!(matches!(first, 0x00 | 0x40));
             self.take(bytes, *first == 0x40)?;
-            self.state().bytes += 1;
+            let mut state = self.state();
+            state.bytes += 1;
+            // The address and what tells commands from data; nine cycles a byte, the ninth to
+            // acknowledge it; a start and a stop.
+            state.cycles += (bytes.len() + 2) * 9 + 2;
+            state.transfers += 1;
         }
         Ok(())
     }

@@ -40,7 +40,12 @@ impl Session {
     /// Takes the next send and answers it; the draft and when it came.
     async fn take(&mut self, answer: Result<(), SendError>) -> (String, Instant) {
         match timeout(HOUR, self.orders.recv()).await.unwrap().unwrap() {
-            Order::Send(draft, answered) => {
+            Order::Send {
+                draft,
+                release,
+                answer: answered,
+            } => {
+                assert!(release.given().await);
                 answered.send(answer).unwrap();
                 (draft.id.0, Instant::now())
             }
@@ -97,6 +102,42 @@ async fn drafts_leave_in_order_paced_and_only_while_online() {
     session.quiet_for(HOUR).await;
     drop(session);
     task.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draft_is_handed_over_at_once_and_released_when_it_is_durable() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let outbox = queued(&store, &[]).await;
+    let (mut session, handle) = session();
+    let _task = tokio::spawn(deliver(outbox.clone(), handle));
+    session.online();
+    let mut batch = Batch::default();
+    let staged = outbox.stage(&[draft(1, "A")], &mut batch).unwrap();
+    staged.apply(batch).unwrap();
+    let order = timeout(HOUR, session.orders.recv()).await.unwrap();
+    let Some(Order::Send { draft, release, .. }) = order else {
+        panic!("{order:?}")
+    };
+    assert_eq!(draft.id, id("A"));
+    let mut given = Box::pin(release.given());
+    assert!(timeout(HOUR, &mut given).await.is_err(), "not yet durable");
+    outbox.commit().await.unwrap();
+    assert!(timeout(HOUR, given).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draft_that_was_durable_before_waits_for_no_other() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let outbox = queued(&store, &[draft(1, "A")]).await;
+    let mut batch = Batch::default();
+    let staged = outbox.stage(&[draft(2, "B")], &mut batch).unwrap();
+    staged.apply(batch).unwrap();
+    let (_, release) = outbox.take_off(&id("A")).unwrap().unwrap();
+    assert!(timeout(HOUR, release.given()).await.unwrap());
+    let (_, release) = outbox.take_off(&id("B")).unwrap().unwrap();
+    assert!(timeout(HOUR, release.given()).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]

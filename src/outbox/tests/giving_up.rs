@@ -16,7 +16,8 @@ fn open_at(store: &Store, at: i64) -> Outbox {
 }
 
 fn take_off(outbox: &Outbox, name: &str) -> Option<Draft> {
-    outbox.take_off(&id(name)).unwrap()
+    let taken = outbox.take_off(&id(name)).unwrap();
+    taken.map(|(draft, _)| draft)
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The two screens with a code: one to scan, one to type. Nothing ever covers the code or stands
+//! The screens with a code: one to scan, one to type or to compare. Nothing ever covers the code or stands
 //! in its quiet zone, except a countdown at the very edge that is too light for a scanner to see.
 
 use embedded_graphics::pixelcolor::Rgb888;
@@ -8,6 +8,7 @@ use super::super::canvas::Canvas;
 use super::super::fit::{Across, Along, Style};
 use super::super::qr::Qr;
 use super::super::screen::Countdown;
+use super::super::text::Says;
 use super::super::theme::{PALE_GOOD, PALE_WARN, PRINT, SOFT_PRINT, Severity};
 use super::{Look, Shares, band};
 
@@ -125,13 +126,34 @@ fn edge(canvas: &mut Canvas, glass: Area, left: Countdown) {
     canvas.fill(Area::new(glass.x, floor - side, thick, side), colour);
 }
 
-/// A code to type, and beside the words the box's own page to scan, where there is room for it.
-pub fn typed(canvas: &mut Canvas, code: &str, left: Countdown, page: Option<&Qr>, look: &Look) {
+/// A code of eight letters, what to do with it, and beside the words the box's own page to scan, where
+/// there is room for it.
+pub fn letters(
+    canvas: &mut Canvas,
+    says: &Says,
+    code: &str,
+    left: Countdown,
+    page: Option<&Qr>,
+    look: &Look,
+) {
     let glass = canvas.area();
     let shares = Shares::of(glass);
     let theme = canvas.theme();
-    let says = &look.language.texts().pairing_code;
     let roomy = glass.h >= 110;
+    let least = look.glass.least_module;
+    if let Some(page) = page.filter(|_| !roomy)
+        && let Some(words) = page.draw_beside(canvas, glass, least)
+    {
+        // The page takes the whole height, or nothing: the letters stand below one another.
+        let (head, letters) = words.inset_xy(shares.margin, 2).split_top(words.h * 2 / 5);
+        let style = Style::regular(shares.body, theme.soft).lines(2);
+        canvas.paragraph(head, says.head, &style);
+        let style = Style::bold(letters.h / 2, theme.ink)
+            .lines(2)
+            .at(Across::Left, Along::Middle);
+        canvas.paragraph(letters, &grouped(code).replace('-', " "), &style);
+        return;
+    }
     let height = if roomy {
         glass.h * 28 / 100
     } else {
@@ -154,7 +176,6 @@ pub fn typed(canvas: &mut Canvas, code: &str, left: Countdown, page: Option<&Qr>
     };
     let inner = rest.inset_xy(shares.margin, (shares.margin / 3).max(1));
     let beside = page.and_then(|page| {
-        let least = look.glass.least_module;
         if glass.w >= glass.h * 3 / 2 {
             let words = page.draw_beside(canvas, inner, least)?;
             return Some(words.split_top(words.h * 45 / 100));

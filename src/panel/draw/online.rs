@@ -1,6 +1,7 @@
 //! The screen of a linked box: a word, a number, the latest message, how busy it is. What a person
 //! should know beside the link takes the message's place.
 
+use super::super::Today;
 use super::super::area::Area;
 use super::super::canvas::Canvas;
 use super::super::fit::{Across, Along, Style};
@@ -46,7 +47,10 @@ pub fn glance(canvas: &mut Canvas, online: &Online, texts: &Texts) {
         let line = match warning {
             Some(warning) => warning.to_owned(),
             None if online.listens => texts.listens.to_owned(),
-            None => format!("{} {}", online.received, texts.received.to_lowercase()),
+            None => match online.today {
+                Some(today) => received(today, texts),
+                None => String::new(),
+            },
         };
         let style = Style::regular(shares.small, theme.ink).at(Across::Left, Along::Bottom);
         canvas.paragraph(below, &line, &style);
@@ -62,30 +66,28 @@ pub fn glance(canvas: &mut Canvas, online: &Online, texts: &Texts) {
     canvas.fill(rule, theme.line);
     if online.listens {
         // In place of the counters: how many this box answered is not what anybody asks it.
-        let style = Style::bold((shares.small * 5 / 6).max(8), theme.band(Severity::Ask).0)
-            .at(Across::Left, Along::Middle);
+        let style =
+            Style::bold((shares.small * 5 / 6).max(8), theme.ink).at(Across::Left, Along::Middle);
         canvas.paragraph(counters, texts.listens, &style);
         return;
     }
-    // Two columns want the width of four words.
-    let (left, right) = match glass.w {
-        ..200 => (counters, None),
+    let Some(today) = online.today else { return };
+    // Both counts want the width of four words.
+    let text = match glass.w {
+        ..200 => received(today, texts),
         _ => {
-            let (left, right) = counters.split_left(counters.w / 2);
-            (left, Some(right))
+            let answered = compact(today.answered);
+            format!("{}, {answered} {}", received(today, texts), texts.answered)
         }
     };
-    let counted = [
-        (Some(left), online.received, texts.received),
-        (right, online.answered, texts.answered),
-    ];
-    for (column, number, label) in counted {
-        let Some(column) = column else { continue };
-        let style = Style::regular((shares.small * 3 / 4).max(8), theme.soft)
-            .at(Across::Left, Along::Middle);
-        let text = format!("{} {}", compact(number), label.to_lowercase());
-        canvas.paragraph(column, &text, &style);
-    }
+    let style =
+        Style::regular((shares.small * 3 / 4).max(8), theme.soft).at(Across::Left, Along::Middle);
+    canvas.paragraph(counters, &text, &style);
+}
+
+fn received(today: Today, texts: &Texts) -> String {
+    let count = compact(today.received);
+    format!("{}: {count} {}", texts.today, texts.received)
 }
 
 /// The latest message, or what is more important than that.

@@ -3,9 +3,15 @@
 use super::super::area::Area;
 use super::super::canvas::Canvas;
 use super::super::fit::{Across, Along, Fitted, Style, fit};
-use super::super::screen::{Happened, Label, Row, Value};
+use super::super::screen::{Happened, Label, Row, Screen, Value};
 use super::super::text::{Language, Texts, fill};
+use super::super::theme::Severity;
 use super::{Look, Shares, heading};
+use crate::host::Kind;
+
+/// As rules of thumb of those who plan Wi-Fi have it: -67 dBm carries a voice, and below -75 links
+/// begin to drop.
+const SIGNAL: (i16, i16) = (-67, -75);
 
 /// A page of lines. `long`: its values want a line of their own where there is room for it.
 pub fn rows(canvas: &mut Canvas, head: &str, rows: &[Row], long: bool, texts: &Texts) {
@@ -19,46 +25,124 @@ pub fn rows(canvas: &mut Canvas, head: &str, rows: &[Row], long: bool, texts: &T
     for row in rows {
         let (line, below) = left.split_top(height);
         left = below;
-        let label = match row.label {
-            Label::State => texts.state,
-            Label::Number => texts.number,
-            Label::Name => texts.name,
-            Label::Since => texts.since,
-            Label::Devices => texts.devices,
-            Label::Last => texts.last,
-            Label::Received => texts.received,
-            Label::Answered => texts.answered,
-            Label::Pending => texts.pending,
-            Label::Failed => texts.failed,
-            Label::Version => texts.version,
-            Label::Board => texts.board,
-            Label::Licence => texts.licence,
-        };
-        let value = match &row.value {
-            Value::Text(text) => text.clone(),
-            Value::Taken(taken) => fill(texts.taken, &taken.to_string()),
-            Value::Heading(screen) => heading(screen, texts).to_owned(),
+        let label = label(row.label, texts);
+        let value = value(&row.value, texts);
+        // What others have named may be shortened; a shortened number or address is none.
+        let written = |style: Style| match row.label {
+            Label::Name | Label::Board | Label::Connection => style.foreign(),
+            Label::Address | Label::Serial => style.lines(2),
+            _ => style,
         };
         if stacked {
             let (what, which) = line.split_top(line.h * 42 / 100);
             let cap = (shares.small * 3 / 4).max(8);
             let style = Style::regular(cap, theme.soft).at(Across::Left, Along::Middle);
             canvas.paragraph(what, label, &style);
-            let style = Style::bold(shares.body, theme.ink)
-                .foreign()
-                .at(Across::Left, Along::Top);
-            canvas.paragraph(which, &value, &style);
+            let style = Style::bold(shares.body, theme.ink).at(Across::Left, Along::Top);
+            canvas.paragraph(which, &value, &written(style));
             continue;
         }
-        let style = Style::regular(shares.small, theme.soft).at(Across::Left, Along::Middle);
-        let (what, _) = line.split_left(line.w * 60 / 100);
-        let taken = canvas.paragraph(what, label, &style) + shares.margin;
-        let style = Style::bold(shares.body, theme.ink)
-            .foreign()
-            .at(Across::Right, Along::Middle);
+        let what = Style::regular(shares.small, theme.soft).at(Across::Left, Along::Middle);
+        let (left, _) = line.split_left(line.w * 60 / 100);
+        let fitted = fit(label, left.w, left.h, &what, canvas.blended());
+        let taken = fitted.map_or(0, |fitted| fitted.width()) + shares.margin;
+        let style = written(Style::bold(shares.body, theme.ink).at(Across::Right, Along::Middle));
         let (_, which) = line.split_left(taken);
+        let whole = matches!(row.label, Label::Address | Label::Serial);
+        if whole && fit(&value, which.w, which.h, &style, canvas.blended()).is_none() {
+            // Such a value needs no label to be known by.
+            canvas.paragraph(line, &value, &style);
+            continue;
+        }
+        canvas.paragraph(left, label, &what);
         canvas.paragraph(which, &value, &style);
     }
+}
+
+fn label(label: Label, texts: &Texts) -> &'static str {
+    match label {
+        Label::State => texts.state,
+        Label::Number => texts.number,
+        Label::Name => texts.name,
+        Label::Since => texts.since,
+        Label::Devices => texts.devices,
+        Label::Last => texts.last,
+        Label::Received => texts.received_today,
+        Label::Answered => texts.answered_today,
+        Label::Pending => texts.pending,
+        Label::Failed => texts.failed,
+        Label::Connection => texts.connection,
+        Label::Address => texts.address,
+        Label::Signal => texts.signal,
+        Label::Version => texts.version,
+        Label::Board => texts.board,
+        Label::Serial => texts.serial,
+        Label::Licence => texts.licence,
+    }
+}
+
+fn value(value: &Value, texts: &Texts) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::Taken(taken) => fill(texts.taken, &taken.to_string()),
+        Value::Heading(screen) => heading(screen, texts).to_owned(),
+        Value::Today(Some(count)) => count.to_string(),
+        Value::Today(None) => texts.no_day.to_owned(),
+        Value::Way(None) => texts.no_network.to_owned(),
+        Value::Way(Some((kind, interface))) => {
+            let way = match kind {
+                Kind::Wifi => texts.wifi,
+                Kind::Cable => texts.cable,
+                Kind::Mobile => texts.mobile,
+                Kind::Other => texts.other_way,
+            };
+            fill(way, interface)
+        }
+        Value::Address(Some(address)) => breakable(&address.to_string()),
+        Value::Address(None) | Value::Signal(None) => texts.untold.to_owned(),
+        Value::Signal(Some(dbm)) => {
+            let how = match *dbm {
+                dbm if dbm >= SIGNAL.0 => texts.signal_good,
+                dbm if dbm >= SIGNAL.1 => texts.signal_fair,
+                _ => texts.signal_weak,
+            };
+            fill(how, &dbm.to_string())
+        }
+    }
+}
+
+/// A long address in two halves: it breaks where there is a blank.
+fn breakable(address: &str) -> String {
+    const LONG: usize = 22;
+    let middle = address.char_indices().filter(|(_, c)| *c == ':').nth(3);
+    match middle.filter(|_| address.len() > LONG) {
+        Some((at, _)) => format!("{} {}", &address[..=at], &address[at + 1..]),
+        None => address.to_owned(),
+    }
+}
+
+/// A linked box on a glass that wears out: the dots that are lit are few, and others every time.
+pub fn asleep(canvas: &mut Canvas, place: u8, warned: bool, texts: &Texts) {
+    let glass = canvas.area();
+    let shares = Shares::of(glass);
+    let theme = canvas.theme();
+    // Neighbours in time are far apart on the glass: two columns, half as many rows as places.
+    let rows = i32::from(Screen::PLACES / 2);
+    let place = i32::from(place % Screen::PLACES);
+    let (column, row) = (place % 2, place * 3 / 2 % rows);
+    let inner = glass.inset(shares.margin / 2);
+    let (w, h) = (inner.w / 2, inner.h / rows);
+    let spot = Area::new(inner.x + column * w, inner.y + row * h, w, h);
+    let side = (spot.h * 2 / 3).min(shares.body * 3 / 2);
+    let (shape, words) = spot.split_left(side);
+    let severity = match warned {
+        true => Severity::Warn,
+        false => Severity::Good,
+    };
+    canvas.emblem(shape.square(side), severity, theme.soft, theme.ground);
+    let words = Area::new(words.x + 4, words.y, words.w - 4, words.h);
+    let style = Style::regular(shares.body, theme.soft).at(Across::Left, Along::Middle);
+    canvas.paragraph(words, texts.online, &style);
 }
 
 /// What became of the link, all lines in letters of one size: the eye compares them.

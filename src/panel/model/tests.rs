@@ -7,7 +7,7 @@ use super::super::screen::Value;
 use super::*;
 use crate::hardware::Glass;
 use crate::panel::Language;
-use crate::session::link::{LinkTrouble, Remover};
+use crate::session::link::{Code, LinkTrouble, Linking, Passkey, Remover};
 
 const PAYLOAD: &str = "2@invented,AAAA,BBBB,CCCC,1";
 
@@ -18,6 +18,8 @@ fn model(width: u32, height: u32) -> Model {
         board: "headless".into(),
         prefer_pairing_code: false,
         page: None,
+        time_zone: jiff::tz::TimeZone::UTC,
+        light: crate::panel::Light::default(),
     })
 }
 
@@ -90,7 +92,7 @@ fn a_press_turns_the_page_and_the_page_turns_back() {
     let now = Instant::now();
     let mut model = model(240, 240);
     model.set_link(online(now));
-    for page in ["status", "messages", "events", "about", "online"] {
+    for page in ["status", "messages", "network", "events", "about", "online"] {
         assert_eq!(model.button(ButtonEvent::Press, now), None);
         assert_eq!(name(&model, now), page);
     }
@@ -167,6 +169,29 @@ fn a_scan_that_did_not_link_says_why() {
         ..Linking::default()
     }));
     assert_eq!(name(&model, now), "not_multidevice");
+}
+
+#[test]
+fn a_passkey_is_asked_for_and_its_code_is_confirmed_by_a_press() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    let wanted = Passkey::Wanted(code("{}", now, 600).unwrap());
+    let checking = Passkey::Checking {
+        expires: now + after(600),
+    };
+    let compare = Passkey::Compare(code("ABCD-1234", now, 600).unwrap());
+    for (passkey, screen, action) in [
+        (wanted, "passkey_wanted", Some(Action::Link)),
+        (checking, "passkey_checking", None),
+        (compare, "passkey_code", Some(Action::ConfirmPasskey)),
+    ] {
+        model.set_link(Link::Passkey(passkey));
+        assert_eq!(name(&model, now), screen);
+        assert_eq!(model.button(ButtonEvent::Next, now), None);
+        assert_eq!(name(&model, now), screen, "it is no page");
+        assert_eq!(model.button(ButtonEvent::Press, now), action);
+    }
+    assert_eq!(name(&model, now + after(600)), "passkey_checking");
 }
 
 #[test]
@@ -268,11 +293,121 @@ fn other_buttons_turn_pages_both_ways_and_leave_a_code_alone() {
         assert_eq!(model.button(event, now), None);
         model.picture(now, None).0.screen.name()
     };
-    let there = [ButtonEvent::Next; 5].map(|event| turned(&mut model, event));
-    assert_eq!(there, ["status", "messages", "events", "about", "online"]);
-    let back = [ButtonEvent::Back; 5].map(|event| turned(&mut model, event));
-    assert_eq!(back, ["about", "events", "messages", "status", "online"]);
+    let pages = ["status", "messages", "network", "events", "about"];
+    let there = [ButtonEvent::Next; 6].map(|event| turned(&mut model, event));
+    assert_eq!((&there[..5], there[5]), (&pages[..], "online"));
+    let mut back = [ButtonEvent::Back; 6].map(|event| turned(&mut model, event));
+    back[..5].reverse();
+    assert_eq!((&back[..5], back[5]), (&pages[..], "online"));
     model.set_link(linking(now, true, false));
     assert_eq!(turned(&mut model, ButtonEvent::Next), "linking");
     assert_eq!(turned(&mut model, ButtonEvent::Back), "linking");
+}
+
+#[test]
+fn a_page_that_turned_back_by_itself_begins_with_the_first_one() {
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    model.set_link(online(now));
+    model.button(ButtonEvent::Press, now);
+    model.button(ButtonEvent::Press, now);
+    assert_eq!(name(&model, now), "messages");
+    let later = now + after(60);
+    model.button(ButtonEvent::Press, later);
+    assert_eq!(name(&model, later), "status");
+}
+
+#[test]
+fn the_network_is_looked_at_only_while_somebody_looks_and_told_as_it_is() {
+    use crate::host::{Kind, Network};
+    let now = Instant::now();
+    let mut model = model(240, 240);
+    model.set_link(online(now));
+    assert!(!model.shows_network(now));
+    for _ in 0..3 {
+        model.button(ButtonEvent::Press, now);
+    }
+    assert!(model.shows_network(now) && model.misses_network(now));
+    assert!(!model.shows_network(now + after(30)));
+    let values = |model: &Model| match model.picture(now, None).0.screen {
+        Screen::Network(rows) => rows.into_iter().map(|row| row.value).collect::<Vec<_>>(),
+        other => panic!("not the page but {other:?}"),
+    };
+    model.set_network(None);
+    assert_eq!(values(&model), [Value::Way(None)]);
+    let address = Some("192.168.0.20".parse().unwrap());
+    let mut network = Network {
+        interface: "wlan0".into(),
+        kind: Kind::Wifi,
+        address,
+        signal: None,
+    };
+    model.set_network(Some(network.clone()));
+    let way = Value::Way(Some((Kind::Wifi, "wlan0".into())));
+    let told = [way, Value::Address(address), Value::Signal(None)];
+    assert_eq!(values(&model), told);
+    network.kind = Kind::Cable;
+    model.set_network(Some(network));
+    assert_eq!(values(&model).len(), 2, "a cable has no signal");
+    assert!(!model.misses_network(now));
+}
+
+#[test]
+fn that_the_phone_may_be_full_is_told_on_every_glass() {
+    let sizes = [
+        (128, 64),
+        (128, 128),
+        (250, 122),
+        (240, 240),
+        (320, 240),
+        (480, 320),
+    ];
+    for (width, height) in sizes {
+        let now = Instant::now();
+        let mut model = model(width, height);
+        // As long as a real one, so that the code is as large.
+        let payload = format!("2@{},1", "x".repeat(237));
+        let round = |came: Instant, has_code: bool| {
+            let lifetime = after(60);
+            let code = |text: &str| {
+                has_code.then(|| Code {
+                    text: text.into(),
+                    expires: came + lifetime,
+                    lifetime,
+                })
+            };
+            Link::Linking(Linking {
+                qr: code(&payload),
+                pairing_code: code("ABCD1234").filter(|_| height < 100),
+                maybe_full: true,
+                ..Linking::default()
+            })
+        };
+        model.set_link(round(now, false));
+        model.set_link(round(now, true));
+        let told = |model: &Model, at: Instant| match model.picture(at, None).0.screen {
+            Screen::PhoneFull => true,
+            Screen::Linking { qr, maybe_full, .. } => {
+                let place = qr.place(&model.settings.glass).unwrap();
+                maybe_full && place.beside.is_some()
+            }
+            Screen::PairingCode { .. } => false,
+            other => panic!("{other:?}"),
+        };
+        assert!(told(&model, now), "{width}x{height}");
+        // And the code comes, in good time; the next one of the round comes at once.
+        let later = now + after(7);
+        let shown = model.picture(later, None).0.screen.name();
+        assert!(["linking", "pairing_code"].contains(&shown), "{shown}");
+        model.set_link(round(later, true));
+        let shown = model.picture(later, None).0.screen.name();
+        assert!(["linking", "pairing_code"].contains(&shown), "{shown}");
+        // Who presses wants a code, and has it at once.
+        model.set_link(round(later, false));
+        model.set_link(round(later, true));
+        assert!(told(&model, later));
+        model.button(ButtonEvent::Press, later);
+        let shown = model.picture(later, None).0.screen.name();
+        assert_ne!(shown, "phone_full", "{width}x{height}");
+    }
 }

@@ -26,6 +26,7 @@ use crate::session::ending::Ending;
 use crate::session::link::{Code, Link, LinkTrouble, Linking};
 use crate::session::machine::Moment;
 use crate::session::queue::Queue;
+use crate::session::runtime::Leash;
 use crate::session::transport::Line;
 use crate::session::verdict::Verdict;
 use crate::session::{Event, Settings};
@@ -47,6 +48,10 @@ pub enum Signal {
     PhoneSeen,
     /// The service let us in under a number that this box must not be linked to.
     Forbidden,
+    /// The linking with a passkey came to its next step, which has a time of its own.
+    PasskeyMoved,
+    /// The service knew the box by an earlier link: nobody has to compare codes.
+    PasskeyKnown,
     /// The last ref expired, and the connection was left up for the sake of a pairing code.
     RefsUsedUp,
 }
@@ -67,15 +72,17 @@ pub struct Listener {
     /// False between two runs: what trickles in then is about a connection that is over.
     live: AtomicBool,
     client: OnceLock<Weak<whatsapp_rust::Client>>,
-    link: watch::Sender<Link>,
-    verdict: Verdict,
+    pub(super) link: watch::Sender<Link>,
+    pub(super) verdict: Verdict,
     queue: Queue,
     signals: mpsc::Sender<Signal>,
-    clock: Clock,
+    pub(super) clock: Clock,
     settings: Settings,
     acquaintance: Arc<Acquaintance>,
-    line: Arc<Line>,
+    pub(super) line: Arc<Line>,
     store: Store,
+    /// The crate's task that shows one code after the other.
+    pub(super) showing: Mutex<Option<Leash>>,
     /// The phone's own names, as stanzas spell them.
     phone: Mutex<Vec<String>>,
     run: Mutex<Run>,
@@ -101,6 +108,7 @@ impl Listener {
             acquaintance: context.acquaintance.clone(),
             line,
             store: context.store.clone(),
+            showing: Mutex::default(),
             phone: Mutex::default(),
             run: Mutex::default(),
         }
@@ -137,7 +145,7 @@ impl Listener {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(super) fn signal(&self, signal: Signal) {
         if self.signals.try_send(signal).is_err() {
             tracing::warn!(?signal, "nobody runs the connection");
         }
@@ -155,7 +163,7 @@ impl Listener {
         });
     }
 
-    fn code(&self, text: String, lifetime: Duration) -> Code {
+    pub(super) fn code(&self, text: String, lifetime: Duration) -> Code {
         let lifetime = self.clock.real_of(lifetime);
         Code {
             text,
@@ -180,16 +188,6 @@ impl Listener {
             });
         }
         self.signal(Signal::LoggedIn);
-    }
-
-    fn renamed(&self, name: &str) {
-        self.link.send_if_modified(|link| match link {
-            Link::Online(account) if account.name != name => {
-                name.clone_into(&mut account.name);
-                true
-            }
-            _ => false,
-        });
     }
 
     fn stanza(&self, node: &NodeRef<'_>) {
@@ -241,7 +239,15 @@ impl Listener {
 
     fn linking_event(&self, told: &Told) {
         match told {
+            // Whatever else was on offer for linking, the phone has chosen.
+            Told::PairingQrCode(_)
+            | Told::PairingCode(_)
+            | Told::PairingCodeRefresh(_)
+            | Told::PairingCodeError(_)
+            | Told::PairingQrCodesExhausted(_)
+                if self.is_about_passkey() => {}
             Told::PairingQrCode(qr) => {
+                self.codes_are_shown();
                 let prefix = if self.settings.qr_prefix {
                     NATIVE_CAMERA_DEEP_LINK_PREFIX
                 } else {
@@ -278,17 +284,15 @@ impl Listener {
                     self.signal(Signal::RefsUsedUp);
                 }
             }
-            Told::PairPasskeyRequest(_) => {
-                tracing::warn!("the service wants a passkey before it links this device");
-                self.linking(|linking| {
-                    *linking = Linking {
-                        trouble: Some(LinkTrouble::PasskeyWanted),
-                        ..Linking::default()
-                    };
-                });
-                self.verdict.pass(Ending::PasskeyWanted);
+            Told::PairPasskeyRequest(request) => {
+                self.passkey_wanted(&request.request_options_json);
             }
-            Told::PairError(_) | Told::PairPasskeyError(_) => {
+            Told::PairPasskeyConfirmation(shown) => {
+                self.passkey_code(&shown.code, shown.skip_handoff_ux);
+            }
+            Told::PairPasskeyError(_) => self.passkey_refused(),
+            Told::PairError(_) if self.is_about_passkey() => self.passkey_refused(),
+            Told::PairError(_) => {
                 tracing::warn!("the phone scanned a code, and the linking broke off");
                 self.linking(|linking| linking.trouble = Some(LinkTrouble::Refused));
             }
@@ -372,6 +376,7 @@ impl EventHandler for Listener {
             EventKind::PairingCodeError,
             EventKind::PairingQrCodesExhausted,
             EventKind::PairPasskeyRequest,
+            EventKind::PairPasskeyConfirmation,
             EventKind::PairPasskeyError,
             EventKind::PairError,
             EventKind::PairSuccess,

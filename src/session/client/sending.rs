@@ -1,8 +1,8 @@
 //! Drafts on the wire, one after the other. Whether the service took one is told later, by its ack;
-//! nothing here tries a second time.
+//! nothing here tries a second time. A message is encrypted at once and leaves when it may.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -12,11 +12,19 @@ use whatsapp_rust::waproto::whatsapp as wa;
 use whatsapp_rust::{Jid, SendOptions};
 
 use crate::message::{ChatKind, Draft};
-use crate::session::SendError;
 use crate::session::clock::Clock;
+use crate::session::transport::Line;
+use crate::session::{Release, SendError};
 
-/// Where the outcome is told.
-pub type Answer = oneshot::Sender<Result<(), SendError>>;
+/// One message to be sent.
+pub struct Sending {
+    /// What to send.
+    pub draft: Draft,
+    /// Nothing is written before it is given.
+    pub release: Release,
+    /// Where the outcome is told.
+    pub answer: oneshot::Sender<Result<(), SendError>>,
+}
 
 /// For the keys and device lists that a send may have to fetch, and the write.
 const SEND: Duration = Duration::from_secs(60);
@@ -24,13 +32,20 @@ const SEND: Duration = Duration::from_secs(60);
 /// Sends one message after the other, so that they leave in the order they were given.
 pub async fn send_all(
     client: Weak<whatsapp_rust::Client>,
-    mut drafts: mpsc::Receiver<(Draft, Answer)>,
+    line: Arc<Line>,
+    mut drafts: mpsc::Receiver<Sending>,
     clock: Clock,
 ) {
-    while let Some((draft, answer)) = drafts.recv().await {
+    while let Some(sending) = drafts.recv().await {
+        let Sending {
+            draft,
+            release,
+            answer,
+        } = sending;
         let Some(client) = client.upgrade() else {
             return;
         };
+        line.hold(release);
         let sending = AssertUnwindSafe(send(&client, draft)).catch_unwind();
         let result = match tokio::time::timeout(clock.limit(SEND), sending).await {
             Ok(Ok(result)) => result,

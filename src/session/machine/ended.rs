@@ -47,7 +47,8 @@ pub(super) fn started(
         | Ending::Closed
         | Ending::Broken
         | Ending::RefsUsedUp
-        | Ending::PasskeyWanted
+        | Ending::PasskeyRefused
+        | Ending::PasskeyLate
         | Ending::Paired
         | Ending::Forbidden
         | Ending::Asked => state.trying(true),
@@ -121,7 +122,8 @@ pub(super) fn ended(
         | Ending::Silence
         | Ending::Closed
         | Ending::Broken => state.backing_off(Why::Backoff, now, jitter),
-        Ending::PasskeyWanted => state.holding(Hold::Passkey),
+        Ending::PasskeyRefused => state.holding(Hold::PasskeyRefused),
+        Ending::PasskeyLate => state.holding(Hold::PasskeyLate),
         Ending::RefsUsedUp => {
             state.rounds = state.rounds.saturating_add(1);
             if state.nobody_there(now) {

@@ -55,7 +55,8 @@ fn every_ending_leads_to_its_documented_state() {
             | Ending::Closed
             | Ending::Broken
             | Ending::RefsUsedUp
-            | Ending::PasskeyWanted
+            | Ending::PasskeyRefused
+            | Ending::PasskeyLate
             | Ending::Paired
             | Ending::Forbidden
             | Ending::Asked => {}
@@ -158,9 +159,15 @@ fn every_ending_leads_to_its_documented_state() {
         ),
         (Ending::RefsUsedUp, tries(true), tries(true), false),
         (
-            Ending::PasskeyWanted,
-            holds(Hold::Passkey),
-            holds(Hold::Passkey),
+            Ending::PasskeyRefused,
+            holds(Hold::PasskeyRefused),
+            holds(Hold::PasskeyRefused),
+            false,
+        ),
+        (
+            Ending::PasskeyLate,
+            holds(Hold::PasskeyLate),
+            holds(Hold::PasskeyLate),
             false,
         ),
         (Ending::Paired, tries(false), tries(false), false),
@@ -338,11 +345,16 @@ fn a_person_may_try_once_where_only_a_person_can_help() {
 }
 
 #[test]
-fn a_wanted_passkey_brings_no_fresh_code_until_somebody_presses() {
-    let (state, action) = end(&State::new(false), Ending::PasskeyWanted, None);
-    assert_eq!((state.mode, action), holds(Hold::Passkey));
-    let (same, action) = next(&state, Input::Due, NOW + HOUR, Jitter::NONE);
-    assert_eq!((&same, action), (&state, Action::Stay));
-    let (after, action) = next(&state, Input::Press, NOW + HOUR, Jitter::NONE);
-    assert_eq!((after.mode, action), tries(true));
+fn a_passkey_that_was_not_given_brings_no_fresh_code_until_somebody_presses() {
+    for (ending, hold) in [
+        (Ending::PasskeyRefused, Hold::PasskeyRefused),
+        (Ending::PasskeyLate, Hold::PasskeyLate),
+    ] {
+        let (state, action) = end(&State::new(false), ending, None);
+        assert_eq!((state.mode, action), holds(hold));
+        let (same, action) = next(&state, Input::Due, NOW + HOUR, Jitter::NONE);
+        assert_eq!((&same, action), (&state, Action::Stay));
+        let (after, action) = next(&state, Input::Press, NOW + HOUR, Jitter::NONE);
+        assert_eq!((after.mode, action), tries(true));
+    }
 }

@@ -1,10 +1,10 @@
 //! Everything that can come in from outside while the loop is at something: orders, the end, a
-//! panic elsewhere.
+//! panic elsewhere; and the answers that orders get when there is nothing else to say.
 
 use anyhow::bail;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::session::Order;
+use crate::session::{Order, PasskeyError, SendError};
 
 /// The ways in.
 pub struct Doors {
@@ -57,4 +57,19 @@ impl Doors {
             }
         }
     }
+}
+
+/// Whoever gave the order may have gone.
+pub fn done(answer: oneshot::Sender<()>) {
+    let _ = answer.send(());
+}
+
+/// Nothing can be sent now.
+pub fn offline(answer: oneshot::Sender<Result<(), SendError>>) {
+    let _ = answer.send(Err(SendError::Offline));
+}
+
+/// Nobody asked for a passkey.
+pub fn not_wanted(answer: oneshot::Sender<Result<(), PasskeyError>>) {
+    let _ = answer.send(Err(PasskeyError::NotWanted));
 }

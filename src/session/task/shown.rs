@@ -41,8 +41,12 @@ fn shown(state: &State, clock: Clock) -> Link {
         }
         Mode::Holding(hold) => match hold {
             Hold::Resting => Link::Resting,
-            Hold::Passkey => Link::Linking(Linking {
-                trouble: Some(LinkTrouble::PasskeyWanted),
+            Hold::PasskeyRefused => Link::Linking(Linking {
+                trouble: Some(LinkTrouble::PasskeyRefused),
+                ..Linking::default()
+            }),
+            Hold::PasskeyLate => Link::Linking(Linking {
+                trouble: Some(LinkTrouble::PasskeyLate),
                 ..Linking::default()
             }),
             Hold::Conflict => Link::Conflict { next_try: None },

@@ -72,6 +72,52 @@ async fn a_socket_that_lives_and_says_nothing_is_deaf() {
 }
 
 #[tokio::test]
+async fn what_is_held_back_leaves_when_it_may_and_keeps_its_place() {
+    let (listener, port) = listener().await;
+    let (heard, mut frames) = tokio::sync::mpsc::channel(4);
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        while let Some(Ok(frame)) = socket.next().await {
+            heard.send(frame.into_data()).await.unwrap();
+        }
+    });
+    let line = line(port, &Verdict::default());
+    let (transport, _events) = line.create_transport().await.unwrap();
+    let (reached, watched) = watch::channel(6);
+    line.hold(Release::new(watched.clone(), 7));
+    let answer = tokio::spawn({
+        let transport = transport.clone();
+        async move { transport.send(Bytes::from_static(b"answer")).await }
+    });
+    let ack = tokio::spawn(async move { transport.send(Bytes::from_static(b"ack")).await });
+    // Whoever could write has had its turn many times over.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(frames.try_recv().is_err());
+    reached.send_replace(7);
+    assert_eq!(&frames.recv().await.unwrap()[..], b"answer");
+    assert_eq!(&frames.recv().await.unwrap()[..], b"ack");
+    answer.await.unwrap().unwrap();
+    ack.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_can_never_be_released_is_never_written() {
+    let (listener, port) = listener().await;
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        assert!(socket.next().await.is_none_or(|read| read.is_err()));
+    });
+    let line = line(port, &Verdict::default());
+    let (transport, _events) = line.create_transport().await.unwrap();
+    line.hold(Release::new(watch::channel(6).1, 7));
+    assert!(transport.send(Bytes::from_static(b"no")).await.is_err());
+}
+
+#[tokio::test]
 async fn nothing_is_sent_after_hanging_up() {
     let (listener, port) = listener().await;
     tokio::spawn(async move {

@@ -1,5 +1,6 @@
 //! Every way a connection ends, over the wire: what is shown, and whether the box comes back. Each
-//! row of the table in the session's documentation of its endings is the test of its name.
+//! row of the table in the session's documentation of its endings is the test of its name; those about
+//! passkeys are in `passkeys.rs`.
 
 use super::*;
 
@@ -197,7 +198,11 @@ async fn send_time_lock() {
         chat: ChatId::new(format!("{CUSTOMER}@s.whatsapp.net")),
         text: "buenos días".to_owned(),
     };
-    running.handle.send(draft).await.unwrap();
+    running
+        .handle
+        .send(draft, Release::at_once())
+        .await
+        .unwrap();
     let told = |told: &Told| told.acks == [(id.clone(), Some("463".to_owned()))];
     running.told("the refusal", told).await;
     // The link is well; what follows for the queue is the outbox's.
@@ -217,26 +222,6 @@ async fn not_multi_device() {
         _ => false,
     };
     running.until("what to do on the phone", told).await;
-    running.link_to(&sim).await;
-    running.stop().await;
-}
-
-#[tokio::test]
-async fn passkey_wanted() {
-    let (sim, dir) = (sim(SCALE).await, TempDir::new().unwrap());
-    let mut running = Running::start(&sim, dir.path(), SCALE);
-    running.qr().await;
-    sim.fault(Fault::new(Kind::Passkey)).unwrap();
-    let wanted = |link: &Link| match link {
-        Link::Linking(linking) => {
-            linking.trouble == Some(LinkTrouble::PasskeyWanted) && linking.qr.is_none()
-        }
-        _ => false,
-    };
-    running.until("the passkey", wanted).await;
-    // A fresh code would only lead to the same question.
-    nobody_connects(&sim, 5, SCALE).await;
-    running.handle.link_anew().await.unwrap();
     running.link_to(&sim).await;
     running.stop().await;
 }

@@ -27,7 +27,11 @@ async fn messages_go_both_ways() {
         text: "a las ocho".to_owned(),
     };
     let customer = format!("{CUSTOMER}@s.whatsapp.net");
-    running.handle.send(draft(&customer)).await.unwrap();
+    running
+        .handle
+        .send(draft(&customer), Release::at_once())
+        .await
+        .unwrap();
     running
         .told("the ack", |told| told.acks == [(id.clone(), None)])
         .await;
@@ -41,7 +45,10 @@ async fn messages_go_both_ways() {
         .told("the delivery", |told| told.delivered.contains(&id))
         .await;
     assert!(matches!(
-        running.handle.send(draft("status@broadcast")).await,
+        running
+            .handle
+            .send(draft("status@broadcast"), Release::at_once())
+            .await,
         Err(SendError::Refused(_))
     ));
     // What the owner writes on the phone is seen, and seen as the owner's.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wacore_binary::{Jid, Server};
 
 use crate::appstate::Collections;
-use crate::phone::Phone;
+use crate::phone::{Credential, Phone};
 use crate::prekeys::Keys;
 use crate::queue::Queue;
 use crate::socket::SocketId;
@@ -33,6 +33,8 @@ pub struct Account {
     pub name: String,
     /// False for a phone that is too old to link devices.
     pub multidevice: bool,
+    /// What is known of the passkey that whoever is to be linked must prove, if the account wants one.
+    pub passkey: Option<Credential>,
     /// The phone; absent only while it is working on a stanza.
     pub phone: Option<Phone>,
     /// Linked devices by number.
@@ -100,6 +102,7 @@ impl Account {
             lid: lid.into(),
             name: name.into(),
             multidevice,
+            passkey: None,
             companions: BTreeMap::new(),
             next_device: 1,
             collections: Collections::default(),

@@ -29,6 +29,7 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         .route("/phones", post(add_phone))
         .route("/phones/{number}/scan", post(scan))
         .route("/phones/{number}/code", post(enter_code))
+        .route("/phones/{number}/passkey", get(passkey_code).post(passkey))
         .route("/phones/{number}/devices", get(devices))
         .route("/phones/{number}/devices/{id}", delete(remove_device))
         .route("/phones/{number}/send", post(send))
@@ -94,6 +95,9 @@ struct NewPhone {
     name: String,
     #[serde(default = "yes")]
     multidevice: bool,
+    /// The account wants a passkey of whoever is to be linked.
+    #[serde(default)]
+    passkey: bool,
 }
 
 #[derive(Serialize)]
@@ -104,6 +108,9 @@ struct Phone {
 
 async fn add_phone(State(sim): Shares, Body(new): Body<NewPhone>) -> Answer<Phone> {
     let lid = sim.add_phone(&new.number, &new.name, new.multidevice)?;
+    if new.passkey {
+        sim.with(|world| world.require_passkey(&new.number))?;
+    }
     Ok(Json(Phone {
         number: new.number,
         lid,
@@ -143,6 +150,36 @@ async fn enter_code(
 ) -> Answer<Linked> {
     let device = sim.enter_code(&number, &code).await?;
     Ok(Json(Linked { device }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    options: serde_json::Value,
+}
+
+/// A person signs the service's request.
+async fn passkey(
+    State(sim): Shares,
+    Path(number): Path<String>,
+    Body(asked): Body<Asked>,
+) -> Answer<serde_json::Value> {
+    sim.with(|world| world.sign_request(&number, &asked.options))
+        .map(Json)
+}
+
+#[derive(Serialize)]
+struct Shown {
+    code: String,
+}
+
+/// The code that the phone shows.
+async fn passkey_code(State(sim): Shares, Path(number): Path<String>) -> Answer<Shown> {
+    sim.peek(|world| {
+        world.account(&number)?;
+        world.passkey_code(&number).ok_or(SimError::NoPairing)
+    })
+    .map(|code| Json(Shown { code }))
 }
 
 async fn devices(State(sim): Shares, Path(number): Path<String>) -> Answer<Vec<Device>> {

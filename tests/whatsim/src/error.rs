@@ -1,5 +1,7 @@
 //! Why the simulator would not do what it was asked, with the reason a program can read.
 
+use crate::phone::PhoneError;
+
 /// A refusal.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SimError {
@@ -36,6 +38,15 @@ pub enum SimError {
     /// No client asked for a pairing code for this number, or the code is wrong.
     #[error("the pairing code was not accepted: {0}")]
     BadCode(String),
+    /// The phone has no passkey for what is asked.
+    #[error("the phone has no passkey for this")]
+    NoPasskey,
+    /// No companion is being linked with a passkey, so the phone shows no code.
+    #[error("the phone shows no code: no linking with a passkey is that far")]
+    NoPairing,
+    /// What was handed in for a passkey does not prove it.
+    #[error("the passkey is not proven: {0}")]
+    BadAssertion(String),
     /// The companion did not complete the linking.
     #[error("the companion did not complete the linking: {0}")]
     NotLinked(String),
@@ -68,6 +79,9 @@ impl SimError {
             Self::NoFreeSlot => "no_free_slot",
             Self::NotMultidevice => "not_multidevice",
             Self::BadCode(_) => "bad_code",
+            Self::NoPasskey => "no_passkey",
+            Self::NoPairing => "no_pairing",
+            Self::BadAssertion(_) => "bad_assertion",
             Self::NotLinked(_) => "not_linked",
             Self::BadFault(_) => "bad_fault",
             Self::BadRequest(_) => "bad_request",
@@ -79,17 +93,39 @@ impl SimError {
     /// The HTTP status that goes with it.
     pub fn status(&self) -> u16 {
         match self {
-            Self::NoSuchPhone | Self::NoSuchDevice | Self::NoSuchGroup | Self::NoSuchMessage => 404,
+            Self::NoSuchPhone
+            | Self::NoSuchDevice
+            | Self::NoSuchGroup
+            | Self::NoSuchMessage
+            | Self::NoPasskey
+            | Self::NoPairing => 404,
             Self::NumberTaken | Self::NoFreeSlot | Self::Busy => 409,
             Self::ExpiredRef => 410,
             Self::BadNumber
             | Self::BadQr(_)
             | Self::NotMultidevice
             | Self::BadCode(_)
+            | Self::BadAssertion(_)
             | Self::NotLinked(_)
             | Self::BadFault(_)
             | Self::BadRequest(_)
             | Self::Phone(_) => 400,
         }
+    }
+}
+
+/// What the phone said, in the words of the control interface.
+pub(crate) fn refusal(error: PhoneError) -> SimError {
+    match error {
+        PhoneError::NoFreeSlot => SimError::NoFreeSlot,
+        PhoneError::NotMultidevice => SimError::NotMultidevice,
+        PhoneError::BadQr(what) => SimError::BadQr(what.into()),
+        PhoneError::WrongCode | PhoneError::NoPairing => SimError::BadCode(error.to_string()),
+        PhoneError::NoPasskey => SimError::NoPasskey,
+        PhoneError::Forged(_)
+        | PhoneError::Malformed(_)
+        | PhoneError::Unreachable(_)
+        | PhoneError::Duplicate
+        | PhoneError::Signal(_) => SimError::Phone(error.to_string()),
     }
 }

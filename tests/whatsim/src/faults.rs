@@ -13,7 +13,6 @@
 //! | `conflict_removed` | at once | thrown out as if the person had removed the device; it stays listed |
 //! | `corrupt_frame` | at once | a frame that cannot be decrypted |
 //! | `downgrade_webclient` | at once | `<ib><downgrade_webclient/></ib>` |
-//! | `passkey` | at once | a client that wants to be linked is asked for a passkey |
 //! | `failure` | standing | a login ends with `<failure reason=…/>` (default 500); with `until`, it says when that ends |
 //! | `temp_ban` | standing | a login ends with 402, with its expiry if `until` is given |
 //! | `refuse_login` | standing | a login ends with `<failure reason=…/>` (default 503) |
@@ -23,6 +22,7 @@
 //! | `duplicate` | standing | messages arrive twice |
 //! | `reorder` | standing | a message arrives behind the one that follows it |
 //! | `ignore_retries` | standing | the number's phone does not answer retry receipts: what a device could not read is not sent again |
+//! | `refuse_passkey` | standing | the steps of linking the number with a passkey are refused with `code` (default 403) |
 //! | `clear` | at once | every fault set for this number and device (or for everyone) ends |
 //!
 //! `times` is how often it happens; without it a fault of the first sort happens once and a standing
@@ -54,8 +54,6 @@ pub enum Kind {
     CorruptFrame,
     /// The phone does not know multi-device.
     DowngradeWebclient,
-    /// A client that wants to be linked is asked for a passkey.
-    Passkey,
     /// Logins fail with a code.
     Failure,
     /// Logins fail with a temporary ban.
@@ -74,6 +72,8 @@ pub enum Kind {
     Reorder,
     /// A phone does not answer retry receipts.
     IgnoreRetries,
+    /// A linking with a passkey is refused.
+    RefusePasskey,
     /// All faults end.
     Clear,
 }
@@ -88,7 +88,6 @@ impl Kind {
             | Self::ConflictRemoved
             | Self::CorruptFrame
             | Self::DowngradeWebclient
-            | Self::Passkey
             | Self::Clear => true,
             Self::Failure
             | Self::TempBan
@@ -98,7 +97,8 @@ impl Kind {
             | Self::RefuseAcks
             | Self::Duplicate
             | Self::Reorder
-            | Self::IgnoreRetries => false,
+            | Self::IgnoreRetries
+            | Self::RefusePasskey => false,
         }
     }
 }
@@ -281,6 +281,12 @@ impl Faults {
     pub(crate) fn ignores_retry(&mut self, number: &str) -> bool {
         self.take(&[Kind::IgnoreRetries], Some((number, 0)))
             .is_some()
+    }
+
+    /// The code that a step of linking a number with a passkey is refused with.
+    pub(crate) fn refuses_passkey(&mut self, number: &str) -> Option<u16> {
+        let fault = self.take(&[Kind::RefusePasskey], Some((number, 0)))?;
+        Some(fault.code.unwrap_or(403))
     }
 
     /// Whether a message arrives twice.

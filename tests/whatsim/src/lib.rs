@@ -12,7 +12,7 @@
 //! | [`world`], [`shared`] | everything the server knows, behind one lock |
 //! | [`accounts`], [`socket`], [`queue`] | who exists, who is connected, what waits |
 //! | **subjects** | |
-//! | [`registration`], [`pairing_code`], [`login`] | linking and logging in |
+//! | [`registration`], [`pairing_code`], [`passkey`], [`login`] | linking and logging in |
 //! | [`routing`], [`groups`] | messages, receipts, groups |
 //! | [`iq`], [`prekeys`], [`usync`], [`appstate`], [`settings`] | queries |
 //! | [`faults`], [`counters`], [`tap`] | what goes wrong, what is counted, when it passed |
@@ -35,6 +35,7 @@ pub mod iq;
 pub mod login;
 pub mod noise;
 pub mod pairing_code;
+pub mod passkey;
 pub mod phone;
 pub mod prekeys;
 pub mod queue;

@@ -6,8 +6,8 @@ use wacore_binary::{Node, SERVER_JID};
 
 use crate::accounts::DeviceId;
 use crate::directory::Directory as _;
-use crate::error::SimError;
-use crate::registration::{random_text, refusal};
+use crate::error::{SimError, refusal};
+use crate::registration::random_text;
 use crate::socket::SocketId;
 use crate::stanza::{self, attr, child_bytes, jid, leaf};
 use crate::world::World;
@@ -40,7 +40,7 @@ impl World {
             .find_map(|(account, code)| Some((*account, code.endorsed.take()?)));
         if let Some((account, (device, key_index, identity))) = finished {
             self.pairing_codes.remove(&account);
-            self.succeed(id, device, key_index, &identity);
+            self.succeed(id, device, key_index, &identity, None);
         }
     }
 

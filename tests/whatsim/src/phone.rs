@@ -13,6 +13,7 @@ mod groups;
 mod history;
 mod inbox;
 mod keys;
+mod passkey;
 mod peer;
 mod receive;
 mod retry;
@@ -33,6 +34,7 @@ pub use adv::{Endorsement, ScannedQr};
 pub use appstate::AppStateCollection;
 pub use code::PrimaryHello;
 pub use inbox::{InboxEntry, Sent};
+pub use passkey::{Credential, RP_ID};
 
 use adv::Adv;
 use appstate::AppState;
@@ -61,6 +63,9 @@ pub enum PhoneError {
     /// No code was typed in, or that exchange is over.
     #[error("no pairing by code is under way")]
     NoPairing,
+    /// The phone holds no passkey, or none that this request is for.
+    #[error("the phone has no passkey for this")]
+    NoPasskey,
     /// A signature or a MAC of the companion does not hold.
     #[error("the companion's {0} does not verify")]
     Forged(&'static str),
@@ -88,6 +93,8 @@ pub struct Phone {
     adv: Adv,
     appstate: AppState,
     pairing: Option<code::Exchange>,
+    passkey: Option<passkey::Passkey>,
+    with_passkey: Option<passkey::Exchange>,
     shared: Shared,
     log: Log,
     /// Who wrote to this phone, by canonical address, with the name they gave.
@@ -110,6 +117,8 @@ impl Phone {
             adv: Adv::new(),
             appstate: AppState::new(name),
             pairing: None,
+            passkey: None,
+            with_passkey: None,
             shared: Shared::default(),
             log: Log::default(),
             contacts: Vec::new(),

@@ -11,8 +11,8 @@ use waproto::whatsapp::{ClientPayload, DeviceProps};
 
 use crate::accounts::{Companion, DeviceId, MAX_COMPANIONS};
 use crate::directory::Directory as _;
-use crate::error::SimError;
-use crate::phone::{PhoneError, ScannedQr};
+use crate::error::{SimError, refusal};
+use crate::phone::ScannedQr;
 use crate::prekeys::Keys;
 use crate::queue::Queue;
 use crate::socket::{Out, Pending, Registration, SocketId};
@@ -104,12 +104,12 @@ impl World {
             .build()
     }
 
-    /// A phone scans a QR: the client behind it is sent `pair-success`. Answers the connection and
-    /// the device it will be once it countersigned.
+    /// A phone scans a QR: the client behind it is sent `pair-success`, or asked for a passkey where
+    /// the account wants one. Answers the connection that is being linked.
     ///
     /// # Errors
     /// `bad_qr`, `expired_ref`, `no_free_slot`, `not_multidevice`, `no_such_phone`.
-    pub fn scan(&mut self, number: &str, qr: &str) -> Result<(SocketId, DeviceId), SimError> {
+    pub fn scan(&mut self, number: &str, qr: &str) -> Result<SocketId, SimError> {
         let account = self.account(number)?;
         let qr = ScannedQr::parse(qr).map_err(|error| SimError::BadQr(error.to_string()))?;
         let reference = self.refs.get(&qr.reference).ok_or(SimError::ExpiredRef)?;
@@ -125,6 +125,10 @@ impl World {
             self.write(socket, stanza::ib(empty("downgrade_webclient")));
             return Err(SimError::NotMultidevice);
         }
+        if self.accounts[account].passkey.is_some() {
+            self.demand_passkey(socket, account);
+            return Ok(socket);
+        }
         let device = self.reserve(account)?;
         let endorsement =
             self.with_phone(account, |phone, _| phone.endorse_qr(&qr, device.device))?;
@@ -134,8 +138,9 @@ impl World {
             device,
             endorsement.key_index,
             &endorsement.device_identity,
+            None,
         );
-        Ok((socket, device))
+        Ok(socket)
     }
 
     /// A number for a new device of an account that has a slot free.
@@ -149,13 +154,14 @@ impl World {
         Ok(DeviceId { account, device })
     }
 
-    /// Sends a client the phone's endorsement.
+    /// Sends a client the phone's endorsement, not before a time.
     pub(crate) fn succeed(
         &mut self,
         socket: SocketId,
         device: DeviceId,
         key_index: u32,
         identity: &[u8],
+        not_before: Option<Instant>,
     ) {
         let success = NodeBuilder::new("pair-success")
             .children([
@@ -177,7 +183,7 @@ impl World {
             registration.pending = Some(pending);
         }
         self.refs.retain(|_, reference| reference.socket != socket);
-        self.write(socket, iq);
+        self.write_at(socket, iq, not_before);
     }
 
     pub(crate) fn registration(&mut self, socket: SocketId) -> Option<&mut Registration> {
@@ -205,6 +211,7 @@ impl World {
                     {
                         self.link_code(id, &iq, stanza);
                     }
+                    Some("md") if self.passkey_query(id, &iq, stanza) => {}
                     _ => {
                         self.unknown(stanza);
                         let refusal = stanza::error(&iq, 501, "feature-not-implemented");
@@ -368,21 +375,6 @@ impl World {
             socket.put(Out::Stanza(failure.build()), None);
             socket.put(Out::Close, None);
         }
-    }
-}
-
-/// What the phone said, in the words of the control interface.
-pub(crate) fn refusal(error: PhoneError) -> SimError {
-    match error {
-        PhoneError::NoFreeSlot => SimError::NoFreeSlot,
-        PhoneError::NotMultidevice => SimError::NotMultidevice,
-        PhoneError::BadQr(what) => SimError::BadQr(what.into()),
-        PhoneError::WrongCode | PhoneError::NoPairing => SimError::BadCode(error.to_string()),
-        PhoneError::Forged(_)
-        | PhoneError::Malformed(_)
-        | PhoneError::Unreachable(_)
-        | PhoneError::Duplicate
-        | PhoneError::Signal(_) => SimError::Phone(error.to_string()),
     }
 }
 

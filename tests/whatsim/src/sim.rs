@@ -158,6 +158,28 @@ impl Sim {
         self.shared.scan(number, qr).await
     }
 
+    /// From now on this number's account wants a passkey of whoever is to be linked; its phone holds it.
+    ///
+    /// # Errors
+    /// `no_such_phone`.
+    pub fn require_passkey(&self, number: &str) -> Result<(), SimError> {
+        self.shared.with(|world| world.require_passkey(number))
+    }
+
+    /// A person signs the service's request (the options of WebAuthn's `get`) with the phone's
+    /// passkey; answers what a browser gives: the assertion.
+    ///
+    /// # Errors
+    /// `no_such_phone`, `no_passkey`.
+    pub fn sign_request(
+        &self,
+        number: &str,
+        options: &serde_json::Value,
+    ) -> Result<serde_json::Value, SimError> {
+        self.shared
+            .with(|world| world.sign_request(number, options))
+    }
+
     /// A code is typed into a phone; answers the device once it is linked.
     ///
     /// # Errors
@@ -283,6 +305,11 @@ impl View<'_> {
     /// What a phone has received; nothing if there is no such phone.
     pub fn inbox(&mut self, number: &str) -> Vec<Received> {
         self.world.inbox(number).unwrap_or_default()
+    }
+
+    /// The code that a phone shows while a companion is linked to it with a passkey.
+    pub fn passkey_code(&self, number: &str) -> Option<String> {
+        self.world.passkey_code(number)
     }
 
     /// What became of a sent message.

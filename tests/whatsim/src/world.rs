@@ -16,6 +16,7 @@ use crate::error::SimError;
 use crate::faults::Faults;
 use crate::groups::Group;
 use crate::pairing_code::PairingCode;
+use crate::passkey::Demand;
 use crate::queue::Queue;
 use crate::registration::Ref;
 use crate::socket::{Next, Out, Socket, SocketId};
@@ -28,6 +29,7 @@ pub struct World {
     pub(crate) sockets: BTreeMap<SocketId, Socket>,
     pub(crate) refs: HashMap<String, Ref>,
     pub(crate) pairing_codes: HashMap<usize, PairingCode>,
+    pub(crate) passkeys: HashMap<SocketId, Demand>,
     /// Devices by the connection they were linked on, which may be gone before anyone asks.
     pub(crate) linked_on: HashMap<SocketId, u16>,
     pub(crate) groups: BTreeMap<String, Group>,
@@ -51,6 +53,7 @@ impl World {
             sockets: BTreeMap::new(),
             refs: HashMap::new(),
             pairing_codes: HashMap::new(),
+            passkeys: HashMap::new(),
             linked_on: HashMap::new(),
             groups: BTreeMap::new(),
             counters: Counters::default(),
@@ -159,6 +162,11 @@ impl World {
 
     /// Writes a stanza to a connection, whoever is behind it, after any fault had its say.
     pub(crate) fn write(&mut self, socket: SocketId, stanza: Node) {
+        self.write_at(socket, stanza, None);
+    }
+
+    /// The same, not before a time.
+    pub(crate) fn write_at(&mut self, socket: SocketId, stanza: Node, not_before: Option<Instant>) {
         let who = self.who_on(socket);
         let due = self
             .faults
@@ -166,7 +174,8 @@ impl World {
                 who.as_ref()
                     .map(|(number, device)| (number.as_str(), *device)),
             )
-            .map(|wait| Instant::now() + wait);
+            .map(|wait| Instant::now() + wait)
+            .max(not_before);
         if let Some(socket) = self.sockets.get_mut(&socket) {
             socket.put(Out::Stanza(stanza), due);
         }
@@ -279,6 +288,7 @@ impl World {
         };
         self.refs.retain(|_, reference| reference.socket != id);
         self.pairing_codes.retain(|_, code| code.socket != id);
+        self.passkeys.remove(&id);
         if let Some(device) = socket.device {
             let mine = self
                 .companion(device)

@@ -40,6 +40,17 @@ impl Listener {
         self.signal(Signal::Online);
     }
 
+    /// The account has another name now.
+    pub(super) fn renamed(&self, name: &str) {
+        self.link.send_if_modified(|link| match link {
+            Link::Online(account) if account.name != name => {
+                name.clone_into(&mut account.name);
+                true
+            }
+            _ => false,
+        });
+    }
+
     /// The connection shows a symptom of its end. It may take a while to come down, and the link
     /// must not be called online meanwhile.
     pub fn lost(&self) {

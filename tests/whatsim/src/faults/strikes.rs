@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use wacore_binary::Node;
 use wacore_binary::builder::NodeBuilder;
-use wacore_binary::{Node, SERVER_JID};
 
 use super::{Fault, Kind};
 use crate::error::SimError;
 use crate::login::conflict;
 use crate::socket::{Out, SocketId};
-use crate::stanza::{empty, ib, leaf};
+use crate::stanza::{empty, ib};
 use crate::world::World;
 
 impl World {
@@ -125,22 +125,6 @@ impl World {
             Kind::DowngradeWebclient => {
                 self.put(id, Out::Stanza(ib(empty("downgrade_webclient"))), due);
             }
-            Kind::Passkey => {
-                let is_unlinked = self
-                    .sockets
-                    .get(&id)
-                    .is_some_and(|s| s.registration.is_some());
-                if is_unlinked {
-                    let options = br#"{"challenge":"aW52ZW50ZWQ","rpId":"whatsapp.com"}"#;
-                    let request = NodeBuilder::new("notification")
-                        .attr("from", SERVER_JID)
-                        .attr("type", "passkey_prologue_request")
-                        .attr("id", self.fresh_id())
-                        .children([leaf("passkey_request_options", options)])
-                        .build();
-                    self.put(id, Out::Stanza(request), due);
-                }
-            }
             Kind::Failure
             | Kind::TempBan
             | Kind::RefuseLogin
@@ -150,6 +134,7 @@ impl World {
             | Kind::Duplicate
             | Kind::Reorder
             | Kind::IgnoreRetries
+            | Kind::RefusePasskey
             | Kind::Clear => {}
         }
     }

@@ -8,14 +8,15 @@ use wacore_binary::{Jid, Server};
 use super::{Device, Received};
 use crate::accounts::Sent;
 use crate::counters::Snapshot;
-use crate::error::SimError;
-use crate::registration::refusal;
+use crate::error::{SimError, refusal};
 use crate::shared::Shared;
 use crate::socket::SocketId;
 use crate::world::World;
 
-/// How long a companion may take to complete a linking, in the service's time.
+/// How long a companion may take to complete a linking, in the service's time; with a passkey, which
+/// somebody has to fetch first.
 const LINK_WITHIN: Duration = Duration::from_secs(60);
+const WITH_PASSKEY: Duration = Duration::from_secs(1_500);
 
 impl Shared {
     pub(crate) fn add_phone(
@@ -29,7 +30,7 @@ impl Shared {
     }
 
     pub(crate) async fn scan(&self, number: &str, qr: &str) -> Result<u16, SimError> {
-        let (socket, _) = self.with(|world| world.scan(number, qr))?;
+        let socket = self.with(|world| world.scan(number, qr))?;
         self.linked(socket, number).await
     }
 
@@ -40,7 +41,10 @@ impl Shared {
 
     /// Waits until the client on a connection is linked.
     async fn linked(&self, socket: SocketId, number: &str) -> Result<u16, SimError> {
-        let limit = self.peek(|world| world.scaled(LINK_WITHIN));
+        let limit = self.peek(|world| {
+            let asked = world.passkeys.contains_key(&socket);
+            world.scaled(if asked { WITH_PASSKEY } else { LINK_WITHIN })
+        });
         let linked = self.until(|world| {
             if let Some(error) = world.code_failure(number) {
                 return Some(Err(error));
