@@ -17,7 +17,6 @@ mod committer;
 mod disk;
 mod engine;
 mod error;
-mod eviction;
 mod journal;
 mod library;
 mod opening;

@@ -16,9 +16,6 @@ use super::{Name, OpenError, Opened, StoreError, disk, opening, reset};
 
 type Answer = oneshot::Sender<Result<(), StoreError>>;
 
-/// After so much quiet memory is given back that a backlog took.
-const BREATH: Duration = Duration::from_secs(1);
-
 /// What is done between commits.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Order {
@@ -145,11 +142,6 @@ impl Queue {
         self.more.notify_one();
     }
 
-    fn is_wanted(&self) -> bool {
-        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        !work.is_none()
-    }
-
     /// Everything that has gathered; sleeps while there is nothing.
     fn take(&self) -> Work {
         let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,14 +173,7 @@ impl Queue {
 fn run(queue: &Queue, dir: &Path, link: &Slot, log: &Slot) {
     let quiet = Duration::from_millis(link.options.quiet_ms);
     loop {
-        let early = queue.take_soon(quiet.min(BREATH));
-        let work = early.or_else(|| {
-            for slot in [link, log] {
-                slot.evict(true, || queue.is_wanted());
-            }
-            queue.take_soon(quiet.saturating_sub(BREATH))
-        });
-        let work = match work {
+        let work = match queue.take_soon(quiet) {
             Some(work) => work,
             None => {
                 for slot in [link, log].into_iter().filter(|slot| slot.is_dirty()) {
@@ -209,9 +194,6 @@ fn run(queue: &Queue, dir: &Path, link: &Slot, log: &Slot) {
                 // Who no longer waits does not mind.
                 let _ = answer.send(result.clone());
             }
-        }
-        for slot in [link, log] {
-            slot.evict(false, || false);
         }
         for (order, answer) in work.orders {
             let result = match order {

@@ -23,7 +23,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::chunks::{self, CHUNK, Head, Record};
-use super::eviction::{self, Sample};
 use super::journal::{self, Change, Journal};
 use super::{Entry, Options, StoreError};
 
@@ -46,7 +45,6 @@ pub(super) struct Engine {
     options: Options,
     generation: AtomicU64,
     unsynced: AtomicU64,
-    touched: Sample,
     no_blobs_since: Mutex<Option<SystemTime>>,
 }
 
@@ -66,7 +64,6 @@ impl Engine {
             options,
             generation: AtomicU64::new(1),
             unsynced: AtomicU64::new(0),
-            touched: Sample::default(),
             no_blobs_since: Mutex::new(None),
         })
     }
@@ -150,7 +147,6 @@ impl Engine {
             }
             entries.push((key.to_vec(), self.value(&record)?));
         }
-        self.touched.note(entries.iter().map(|(key, _)| key));
         Ok(entries)
     }
 
@@ -294,7 +290,6 @@ impl Engine {
             self.commit()?;
         }
         let mut ops = changes.ops;
-        self.touched.note(ops.iter().map(|(key, _)| key));
         if journaled {
             self.journal.write(&self.db, ops)?;
         } else if ops.len() <= 1 {
@@ -314,21 +309,6 @@ impl Engine {
         }
         self.unsynced.fetch_add(cost, Ordering::Relaxed);
         let_go();
-        Ok(())
-    }
-
-    /// Has the library drop what it need not keep in memory; gives up where `wanted` says that
-    /// somebody waits. For a thread that nobody waits for otherwise: it takes some ten milliseconds.
-    pub fn evict(&self, quiet: bool, wanted: impl Fn() -> bool) -> Result<(), StoreError> {
-        for key in self.touched.take(quiet).unwrap_or_default() {
-            if wanted() {
-                break;
-            }
-            for _ in 0..eviction::ASKED {
-                self.db.contains_key(&key)?;
-            }
-            let_go();
-        }
         Ok(())
     }
 

@@ -142,21 +142,6 @@ impl Slot {
         }
     }
 
-    /// Gives memory back that is not needed, unless `wanted` says that somebody waits. A failure is
-    /// for those to see who read or write.
-    pub fn evict(&self, quiet: bool, wanted: impl Fn() -> bool) {
-        let engine = self
-            .engine
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some(engine) = engine
-            && let Err(error) = self.guard(|| engine.evict(quiet, wanted))
-        {
-            tracing::debug!(database = self.name, %error, "memory was not given back");
-        }
-    }
-
     /// Something was applied that no commit has covered.
     pub fn is_dirty(&self) -> bool {
         self.check().is_ok()
