@@ -56,7 +56,8 @@ fn words(canvas: &mut Canvas, beside: Area, left: Countdown, maybe_full: bool, l
         (false, _) => (None, inner),
         (true, true) => {
             let (text, clock) = inner.split_bottom((inner.h * 38 / 100).min(inner.w));
-            (Some(clock), text)
+            // Four lines of words would touch the ring.
+            (Some(clock), text.split_bottom(margin).0)
         }
         (true, false) => {
             let (clock, text) = inner.split_left(inner.h);
