@@ -23,6 +23,12 @@ impl Jitter {
     /// No deviation: for tests and for waits that must not deviate.
     pub const NONE: Self = Self(0.0);
 
+    /// From the seeds the standard library draws for its hash maps.
+    pub fn by_chance() -> Self {
+        use std::hash::{BuildHasher as _, RandomState};
+        Self::of(RandomState::new().hash_one(0))
+    }
+
     /// Spreads any number evenly over -1 to 1.
     pub fn of(random: u64) -> Self {
         // 53 bits are what a double holds exactly.

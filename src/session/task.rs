@@ -164,7 +164,7 @@ impl Session {
     /// Asks what follows from `input`, keeps it on disk where it must be kept, and shows it.
     async fn decide(&mut self, input: Input) -> anyhow::Result<Action> {
         let now = self.context.clock.now();
-        let (state, action) = machine::next(&self.state, input, now, chance());
+        let (state, action) = machine::next(&self.state, input, now, Jitter::by_chance());
         let taken = state.takings != self.state.takings;
         self.state = state;
         // On disk before the session is taken, and after it is known that it was lost.
@@ -390,12 +390,6 @@ async fn close_while(client: &Client, mut running: Pin<&mut impl Future<Output =
 /// An ending that only leads to a back-off needs no record, whatever it is at other times.
 fn is_to_be_kept(ending: Ending, action: Action) -> bool {
     ending.is_kept() && (!matches!(ending, Ending::Removed(_)) || action == Action::Forget)
-}
-
-/// Chance, from the seeds the standard library draws for its hash maps.
-fn chance() -> Jitter {
-    use std::hash::{BuildHasher as _, RandomState};
-    Jitter::of(RandomState::new().hash_one(0))
 }
 
 #[cfg(test)]
