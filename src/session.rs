@@ -131,14 +131,18 @@ pub enum Order {
     ConfirmPasskey(oneshot::Sender<()>),
     /// Put one message on the wire, not before `release` is given. Answered when it was written to
     /// the socket; that the service took it is told by [`Event::Ack`].
-    Send {
-        /// What to send.
-        draft: Draft,
-        /// What to wait for at the very last.
-        release: Release,
-        /// Where the outcome is told.
-        answer: oneshot::Sender<Result<(), SendError>>,
-    },
+    Send(Sending),
+}
+
+/// A message on its way to the wire.
+#[derive(Debug)]
+pub struct Sending {
+    /// What to send.
+    pub draft: Draft,
+    /// Nothing is written before it is given.
+    pub release: Release,
+    /// Where the outcome is told.
+    pub answer: oneshot::Sender<Result<(), SendError>>,
 }
 
 /// Why a message did not get as far as the wire. The draft stays in the outbox in every case but
@@ -212,12 +216,12 @@ impl Handle {
 
     /// See [`Order::Send`]. A session that has ended counts as offline: the draft is kept.
     pub async fn send(&self, draft: Draft, release: Release) -> Result<(), SendError> {
-        let order = |answer| Order::Send {
+        let sending = |answer| Sending {
             draft,
             release,
             answer,
         };
-        match self.ask(order).await {
+        match self.ask(|answer| Order::Send(sending(answer))).await {
             Ok(result) => result,
             Err(Ended) => Err(SendError::Offline),
         }

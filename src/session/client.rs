@@ -35,7 +35,6 @@ use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
 
 use self::hook::Hook;
 use self::listener::{Listener, Run, Signal};
-pub use self::sending::Sending;
 use super::acquaintance::Acquaintance;
 use super::clock::Clock;
 use super::ending::Ending;
@@ -46,7 +45,7 @@ use super::queue::Queue;
 use super::runtime::{Panics, TokioRuntime};
 use super::transport::Line;
 use super::verdict::Verdict;
-use super::{Event, SendError, Settings};
+use super::{Event, SendError, Sending, Settings};
 use crate::store::Store;
 use crate::waiting::until;
 

@@ -15,14 +15,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use self::doors::{Doors, Happening, done, not_wanted, offline};
 use super::backoff::Jitter;
-use super::client::{Client, Context, Ended, Sending};
+use super::client::{Client, Context, Ended};
 use super::clock::Clock;
 use super::ending::Ending;
 use super::keys::Keys;
 use super::link::Link;
 use super::machine::{self, Action, Input, Mode, Moment, State};
 use super::queue::{Pump, queue};
-use super::{Event, Handle, Order, Settings, record, tls};
+use super::{Event, Handle, Order, Sending, Settings, record, tls};
 use crate::store::Store;
 use crate::waiting::until;
 
@@ -243,15 +243,7 @@ impl Session {
                 happening = self.doors.next() => happening?,
             };
             match happening {
-                Happening::Order(Order::Send {
-                    draft,
-                    release,
-                    answer,
-                }) => client.send(Sending {
-                    draft,
-                    release,
-                    answer,
-                }),
+                Happening::Order(Order::Send(sending)) => client.send(sending),
                 Happening::Order(Order::TakeOver(answer)) => done(answer),
                 Happening::Order(Order::Passkey(assertion, answer)) => {
                     client.hand_in_passkey(&assertion, answer);
@@ -307,7 +299,7 @@ impl Session {
                 happening = self.doors.next() => happening?,
             };
             match happening {
-                Happening::Order(Order::Send { answer, .. }) => offline(answer),
+                Happening::Order(Order::Send(Sending { answer, .. })) => offline(answer),
                 Happening::Order(Order::Passkey(_, answer)) => not_wanted(answer),
                 Happening::Order(
                     Order::Link(answer) | Order::TakeOver(answer) | Order::ConfirmPasskey(answer),
@@ -347,7 +339,7 @@ impl Session {
                 happening = self.doors.next() => happening?,
             };
             let (input, answer) = match happening {
-                Happening::Order(Order::Send { answer, .. }) => {
+                Happening::Order(Order::Send(Sending { answer, .. })) => {
                     offline(answer);
                     continue;
                 }

@@ -12,7 +12,7 @@ use super::*;
 use crate::dispatch;
 use crate::outbox::{Pacing, deliver};
 use crate::session::link::Account;
-use crate::session::{Event, Handle, Order};
+use crate::session::{Event, Handle, Order, Sending};
 
 const MESSAGES: usize = 60;
 
@@ -112,11 +112,11 @@ impl Life {
 
     /// The box puts a message on the wire; the service takes it in, and may say so.
     async fn take(&self, order: Order, world: &mut World, ack: bool) {
-        let Order::Send {
+        let Order::Send(Sending {
             draft,
             release,
             answer,
-        } = order
+        }) = order
         else {
             panic!("{order:?}")
         };

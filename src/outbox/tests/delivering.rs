@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::message::ChatId;
 use crate::session::link::Account;
-use crate::session::{Handle, Link, Order, SendError};
+use crate::session::{Handle, Link, Order, SendError, Sending};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -40,11 +40,11 @@ impl Session {
     /// Takes the next send and answers it; the draft and when it came.
     async fn take(&mut self, answer: Result<(), SendError>) -> (String, Instant) {
         match timeout(HOUR, self.orders.recv()).await.unwrap().unwrap() {
-            Order::Send {
+            Order::Send(Sending {
                 draft,
                 release,
                 answer: answered,
-            } => {
+            }) => {
                 assert!(release.given().await);
                 answered.send(answer).unwrap();
                 (draft.id.0, Instant::now())
@@ -116,7 +116,7 @@ async fn a_draft_is_handed_over_at_once_and_released_when_it_is_durable() {
     let staged = outbox.stage(&[draft(1, "A")], &mut batch).unwrap();
     staged.apply(batch).unwrap();
     let order = timeout(HOUR, session.orders.recv()).await.unwrap();
-    let Some(Order::Send { draft, release, .. }) = order else {
+    let Some(Order::Send(Sending { draft, release, .. })) = order else {
         panic!("{order:?}")
     };
     assert_eq!(draft.id, id("A"));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use wacore::proto_helpers::MessageBuilderExt as _;
 use whatsapp_rust::waproto::whatsapp as wa;
 use whatsapp_rust::{Jid, SendOptions};
@@ -14,17 +14,7 @@ use whatsapp_rust::{Jid, SendOptions};
 use crate::message::{ChatKind, Draft};
 use crate::session::clock::Clock;
 use crate::session::transport::Line;
-use crate::session::{Release, SendError};
-
-/// One message to be sent.
-pub struct Sending {
-    /// What to send.
-    pub draft: Draft,
-    /// Nothing is written before it is given.
-    pub release: Release,
-    /// Where the outcome is told.
-    pub answer: oneshot::Sender<Result<(), SendError>>,
-}
+use crate::session::{SendError, Sending};
 
 /// For the keys and device lists that a send may have to fetch, and the write.
 const SEND: Duration = Duration::from_secs(60);
