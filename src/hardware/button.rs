@@ -36,15 +36,11 @@ pub(in crate::hardware) enum Key {
 
 impl PhysicalEdge {
     pub(in crate::hardware) fn now(edge: Edge) -> Self {
-        Self::of(Key::Main, edge)
+        Self::at(Key::Main, edge, Instant::now())
     }
 
-    pub(in crate::hardware) fn of(key: Key, edge: Edge) -> Self {
-        Self {
-            key,
-            edge,
-            at: Instant::now(),
-        }
+    pub(in crate::hardware) fn at(key: Key, edge: Edge, at: Instant) -> Self {
+        Self { key, edge, at }
     }
 }
 
@@ -280,7 +276,9 @@ mod tests {
             (Key::Next, Edge::Up),
             (Key::Back, Edge::Down),
         ] {
-            edges.try_send(PhysicalEdge::of(key, edge)).unwrap();
+            edges
+                .try_send(PhysicalEdge::at(key, edge, Instant::now()))
+                .unwrap();
         }
         let expected = [ButtonEvent::Down, ButtonEvent::Next, ButtonEvent::Back];
         for event in expected {

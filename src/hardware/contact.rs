@@ -7,7 +7,9 @@ use std::time::Duration;
 use gpiocdev::Request;
 use gpiocdev::line::{Bias, EdgeDetection, EdgeKind, Value};
 use gpiocdev::tokio::AsyncRequest;
+use nix::time::{ClockId, clock_gettime};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::lines::{CONSUMER, chip, refused};
 use super::profile::{ButtonProfile, Pull};
@@ -101,17 +103,17 @@ async fn read(
 
 /// Lines that are open.
 trait Lines {
-    /// The next edge, as the kernel tells it. Dropping the future loses nothing.
-    async fn edge(&self) -> io::Result<(u32, EdgeKind)>;
+    /// The next edge, as the kernel tells it, and when it saw it. Dropping the future loses nothing.
+    async fn edge(&self) -> io::Result<(u32, EdgeKind, Instant)>;
 
     /// How a line is now.
     fn level(&self, line: u32) -> io::Result<Edge>;
 }
 
 impl Lines for AsyncRequest {
-    async fn edge(&self) -> io::Result<(u32, EdgeKind)> {
+    async fn edge(&self) -> io::Result<(u32, EdgeKind, Instant)> {
         let event = self.read_edge_event().await.map_err(io::Error::other)?;
-        Ok((event.offset, event.kind))
+        Ok((event.offset, event.kind, moment(event.timestamp_ns)))
     }
 
     fn level(&self, line: u32) -> io::Result<Edge> {
@@ -128,8 +130,8 @@ async fn follow(
     lines: &impl Lines,
     edges: &mpsc::Sender<PhysicalEdge>,
 ) -> io::Error {
-    let tell = |key, edge| {
-        if edges.try_send(PhysicalEdge::of(key, edge)).is_err() {
+    let tell = |key, edge, at| {
+        if edges.try_send(PhysicalEdge::at(key, edge, at)).is_err() {
             tracing::debug!("nobody reads the button");
         }
     };
@@ -144,28 +146,41 @@ async fn follow(
         let told = tokio::select! {
             told = lines.edge() => told.map(Some),
             () = looked => lines.level(profile.line).map(|level| {
-                (level == Edge::Up).then_some((profile.line, EdgeKind::Falling))
+                (level == Edge::Up).then(|| (profile.line, EdgeKind::Falling, Instant::now()))
             }),
         };
         match told {
             Ok(told) => {
-                let told = told.and_then(|(line, kind)| meaning(profile, line, kind));
-                if let Some((key, edge)) = told {
+                if let Some((line, kind, at)) = told
+                    && let Some((key, edge)) = meaning(profile, line, kind)
+                {
                     if key == Key::Main {
                         down = edge == Edge::Down;
                     }
-                    tell(key, edge);
+                    tell(key, edge, at);
                 }
             }
             Err(error) => {
                 if down {
                     // Whether the finger is still there cannot be known any more.
-                    tell(Key::Main, Edge::Up);
+                    tell(Key::Main, Edge::Up, Instant::now());
                 }
                 return error;
             }
         }
     }
+}
+
+/// When the kernel saw an edge, in nanoseconds of its monotonic clock, which is also that of
+/// [`Instant`]. Where the board is busy an edge is read late, and two that are read together
+/// would look like chatter.
+fn moment(stamp_ns: u64) -> Instant {
+    let now = Instant::now();
+    let Ok(clock) = clock_gettime(ClockId::CLOCK_MONOTONIC) else {
+        return now;
+    };
+    let age = Duration::from(clock).saturating_sub(Duration::from_nanos(stamp_ns));
+    now.checked_sub(age).unwrap_or(now)
 }
 
 fn edge_of(value: Value) -> Edge {
@@ -217,16 +232,16 @@ mod tests {
 
     /// Lines whose edges the test tells, and loses.
     struct Wire {
-        edges: std::cell::RefCell<mpsc::Receiver<EdgeKind>>,
+        edges: std::cell::RefCell<mpsc::Receiver<(EdgeKind, Instant)>>,
         level: std::cell::Cell<Edge>,
         looks: std::cell::Cell<u32>,
     }
 
     impl Lines for Wire {
-        async fn edge(&self) -> io::Result<(u32, EdgeKind)> {
+        async fn edge(&self) -> io::Result<(u32, EdgeKind, Instant)> {
             let told = std::future::poll_fn(|context| self.edges.borrow_mut().poll_recv(context));
             match told.await {
-                Some(kind) => Ok((21, kind)),
+                Some((kind, at)) => Ok((21, kind, at)),
                 None => Err(io::Error::other("the chip is gone")),
             }
         }
@@ -237,7 +252,7 @@ mod tests {
         }
     }
 
-    fn wire(level: Edge) -> (Wire, mpsc::Sender<EdgeKind>) {
+    fn wire(level: Edge) -> (Wire, mpsc::Sender<(EdgeKind, Instant)>) {
         let (tell, edges) = mpsc::channel(8);
         let wire = Wire {
             edges: edges.into(),
@@ -278,7 +293,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_finger_whose_lifting_was_lost_does_not_unlink_the_box() {
         let (wire, tell) = wire(Edge::Up);
-        tell.try_send(EdgeKind::Rising).unwrap();
+        tell.try_send((EdgeKind::Rising, Instant::now())).unwrap();
         let seen = meant(&wire).await;
         assert_eq!(seen.first(), Some(&ButtonEvent::Down));
         assert!(!seen.contains(&ButtonEvent::Held), "{seen:?}");
@@ -286,9 +301,34 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_press_that_is_read_late_and_all_at_once_is_a_press() {
+        let (wire, tell) = wire(Edge::Up);
+        let down = Instant::now();
+        tokio::time::advance(Duration::from_secs(3)).await;
+        tell.try_send((EdgeKind::Rising, down)).unwrap();
+        let up = down + Duration::from_millis(120);
+        tell.try_send((EdgeKind::Falling, up)).unwrap();
+        let seen = meant(&wire).await;
+        assert_eq!(seen, [ButtonEvent::Down, ButtonEvent::Press]);
+    }
+
+    #[test]
+    fn the_kernels_clock_is_the_one_that_moments_are_told_by() {
+        let clock = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap();
+        let before = Duration::from(clock) - Duration::from_millis(120);
+        let began = Instant::now();
+        let told = moment(u64::try_from(before.as_nanos()).unwrap());
+        assert!(told < began, "it is in the past");
+        // What passed since the clock was read is the only difference there can be.
+        let ahead = told + Duration::from_millis(120);
+        assert!(ahead <= Instant::now());
+        assert!(moment(u64::MAX) <= Instant::now(), "never in the future");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_finger_that_stays_unlinks_it() {
         let (wire, tell) = wire(Edge::Down);
-        tell.try_send(EdgeKind::Rising).unwrap();
+        tell.try_send((EdgeKind::Rising, Instant::now())).unwrap();
         let seen = meant(&wire).await;
         assert_eq!(seen, [ButtonEvent::Down, RING, ButtonEvent::Held]);
     }
@@ -296,7 +336,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_chip_that_goes_while_the_button_is_held_cancels_the_hold() {
         let (wire, tell) = wire(Edge::Down);
-        tell.try_send(EdgeKind::Rising).unwrap();
+        tell.try_send((EdgeKind::Rising, Instant::now())).unwrap();
         let unplug = async {
             tokio::time::sleep(Duration::from_secs(2)).await;
             drop(tell);
