@@ -1,5 +1,5 @@
-//! The task that hands what is pending to the session, while the link is online. Without anything pending, or
-//! without a link, it sleeps until that changes: it has no tick.
+//! The task that hands what is pending to the session, while the link is online. Without anything
+//! pending, or without a link, it sleeps until that changes: it has no tick.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! The face of a box breaks, and nobody but who looks at it notices.
 
 use std::num::NonZeroU32;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -13,8 +14,8 @@ use vinculo::hardware::Frame;
 use vinculo::hardware::desk::LogLine;
 use vinculo::session::Link;
 
-use crate::process::{decode, patience, press, scan};
-use crate::town::{SHOP, Town};
+use crate::process::{BoxProcess, box_binary, decode, patience, press, scan};
+use crate::town::{ANA, SHOP, Town, texts};
 
 /// Takes what the panel has to say about its button, and panics over it once it is armed: the panel
 /// breaks off in the middle of its work, with nothing built into it for this test.
@@ -128,4 +129,41 @@ async fn a_panel_that_panics_comes_back_by_itself_and_the_link_stays() {
     stop.send(()).unwrap();
     drop(doors);
     running.join().unwrap().unwrap();
+}
+
+/// A display that fails for good. That its picture comes back by itself, were it to work again, is shown
+/// by the driver's own tests on a bus that is cut for a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_display_that_fails_costs_the_link_nothing_and_is_told_of() {
+    let town = Town::new().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let board = scratch.path().join("gone.toml");
+    let profile = "title = \"A display that went\"\nwiring = \"none\"\n\
+         [display]\ndriver = \"framebuffer\"\nbus = \"/dev/fb-gone\"\n";
+    std::fs::write(&board, profile).unwrap();
+    let mut command = Command::new(box_binary());
+    command
+        .args(["run", "--web", "127.0.0.1:0", "--config", town.config()])
+        .args(["--endpoint", &town.sim.ws_url(), "--board"])
+        .arg(&board)
+        .arg("--data-dir")
+        .arg(town.dir());
+    let running = BoxProcess::start_command(command);
+    running.wait("the fault", |status| {
+        let fault = status["display_fault"].as_str();
+        fault.is_some_and(|fault| fault.contains("fb-gone"))
+    });
+    town.sim.scan(SHOP, &running.wait_qr()).await.unwrap();
+    running.wait_link("online");
+    let logins = town.sim.counters().logins;
+    let asked = texts("sin pantalla", 3);
+    for text in &asked {
+        town.sim.send_text(ANA, SHOP, text).unwrap();
+    }
+    town.answered(ANA, &asked).await;
+    let status = running.status().unwrap();
+    assert_eq!(status["link"], "online");
+    assert_eq!(town.sim.counters().logins, logins, "the link was touched");
+    assert!(status["display_fault"].is_string(), "it still fails");
+    running.terminate();
 }

@@ -52,6 +52,11 @@ impl Town {
         self.data.path().join("state")
     }
 
+    /// The file the box reads its configuration from.
+    pub fn config(&self) -> &str {
+        &self.config
+    }
+
     /// Changes the configuration; the next start reads it.
     pub fn configure(&self, configuration: &str) {
         std::fs::write(&self.config, configuration).unwrap();
