@@ -1,4 +1,5 @@
-//! An owner's mailbox behind servers of every kind, all on loopback.
+//! An owner's mailbox behind servers of every kind, all on loopback. Longer than 400 lines because
+//! the stories share their servers.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! Two boxes on one number, linked as two companions, and the one voice they have. Each row of
 //! the table is a test: what is cut off, how many answers the customer's phone showed, and how
-//! many deliveries that took, repetitions counted.
+//! many deliveries that took, repetitions counted. Longer than 400 lines, so that the table stands
+//! above its rows.
 //!
 //! | fault | shown | delivered |
 //! |---|---|---|

@@ -1,4 +1,5 @@
-//! What a person sees, told as a fold of states.
+//! What a person sees, told as a fold of states. Longer than 400 lines because the states follow one
+//! another and are read side by side.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use embedded_graphics::geometry::Size;
