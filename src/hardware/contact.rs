@@ -312,6 +312,18 @@ mod tests {
         assert_eq!(seen, [ButtonEvent::Down, ButtonEvent::Press]);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_hold_that_was_given_up_and_is_read_late_does_not_unlink_the_box() {
+        let (wire, tell) = wire(Edge::Up);
+        let down = Instant::now();
+        tokio::time::advance(Duration::from_secs(7)).await;
+        tell.try_send((EdgeKind::Rising, down)).unwrap();
+        let up = down + Duration::from_secs(3);
+        tell.try_send((EdgeKind::Falling, up)).unwrap();
+        let seen = meant(&wire).await;
+        assert_eq!(seen, [ButtonEvent::Down, RING, ButtonEvent::Cancelled]);
+    }
+
     #[test]
     fn the_kernels_clock_is_the_one_that_moments_are_told_by() {
         let clock = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap();

@@ -146,6 +146,9 @@ impl ButtonMachine {
                 self.settle(now)
             }
             State::Holding { since } if now >= since + timing.hold_completes => {
+                if self.lifted_before(since + timing.hold_completes) {
+                    return self.settle(now);
+                }
                 // Nobody looked for a long time: the edge that ended the hold may be lost.
                 let slept = now >= since + timing.hold_completes * 2;
                 self.state = State::Ignored;
@@ -167,13 +170,20 @@ impl ButtonMachine {
         let meaning = match self.state {
             State::Touched { since } => Some(since + self.timing.settle),
             State::Pressed { since } => Some(since + self.timing.hold_shows),
-            State::Holding { since } => Some(since + self.timing.hold_completes),
+            State::Holding { since } => Some(since + self.timing.hold_completes)
+                .filter(|completes| !self.lifted_before(*completes)),
             State::Up | State::Ignored => None,
         };
         match (settled, meaning) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         }
+    }
+
+    /// Whether the contact has been open since before that moment: who looks late must not take the time
+    /// that went by for time that it was held.
+    fn lifted_before(&self, moment: Instant) -> bool {
+        matches!(self.raw, (Edge::Up, Some(at)) if at < moment)
     }
 
     fn level(&self) -> Edge {
