@@ -300,27 +300,26 @@ mod tests {
         assert!(wire.looks.get() <= 2, "an idle button is not looked at");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_press_that_is_read_late_and_all_at_once_is_a_press() {
+    /// What is made of a contact that was closed for so long, when both its edges are read at once,
+    /// so long after the first.
+    async fn read_late(closed: Duration, after: Duration) -> Vec<ButtonEvent> {
         let (wire, tell) = wire(Edge::Up);
         let down = Instant::now();
-        tokio::time::advance(Duration::from_secs(3)).await;
+        tokio::time::advance(after).await;
         tell.try_send((EdgeKind::Rising, down)).unwrap();
-        let up = down + Duration::from_millis(120);
-        tell.try_send((EdgeKind::Falling, up)).unwrap();
-        let seen = meant(&wire).await;
+        tell.try_send((EdgeKind::Falling, down + closed)).unwrap();
+        meant(&wire).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_press_that_is_read_late_and_all_at_once_is_a_press() {
+        let seen = read_late(Duration::from_millis(120), Duration::from_secs(3)).await;
         assert_eq!(seen, [ButtonEvent::Down, ButtonEvent::Press]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_hold_that_was_given_up_and_is_read_late_does_not_unlink_the_box() {
-        let (wire, tell) = wire(Edge::Up);
-        let down = Instant::now();
-        tokio::time::advance(Duration::from_secs(7)).await;
-        tell.try_send((EdgeKind::Rising, down)).unwrap();
-        let up = down + Duration::from_secs(3);
-        tell.try_send((EdgeKind::Falling, up)).unwrap();
-        let seen = meant(&wire).await;
+        let seen = read_late(Duration::from_secs(3), Duration::from_secs(7)).await;
         assert_eq!(seen, [ButtonEvent::Down, RING, ButtonEvent::Cancelled]);
     }
 
